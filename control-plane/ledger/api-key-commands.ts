@@ -1,0 +1,125 @@
+/** Commands in a key's life. */
+import { PLATFORM_ORGANIZATION_ID } from "../../core/identifier.ts";
+import { canonical, notCovered, PLATFORM_PERMISSIONS } from "../../core/permission.ts";
+import type { ActiveRecord } from "../../core/record.ts";
+import { apiKeyView, unrevokedKey, type ApiKeyRow } from "./api-keys.ts";
+import type { Command, KeyOwner, MintedToken } from "./command.ts";
+import { holdablePermissions } from "./holdable.ts";
+import { organizationView } from "./tenancy.ts";
+import { refuse, type Transaction } from "./transaction.ts";
+
+type Of<Type extends Command["type"]> = Extract<Command, { type: Type }>;
+
+/** Issues a key. Its permissions must be among those its owner may hold, and the caller may grant. */
+export function createApiKey(transaction: Transaction, command: Of<"create_api_key">): Record<string, unknown> {
+  const { nowMs } = transaction;
+  const owner = standingOwner(transaction, command.owner);
+  const permissions = grantable(transaction, owner, command.permissions, command.grantable);
+  if (command.expires_at_ms !== null && command.expires_at_ms <= nowMs) refuse("invalid_expiry", "expires_at must be in the future.", "expires_at");
+  return insertKey(transaction, { id: command.id, owner, name: command.name, permissions, expires_at_ms: command.expires_at_ms, minted: command.minted });
+}
+
+/** Creates the platform organization with its first key, once and never again. */
+export function bootstrap(transaction: Transaction, command: Of<"bootstrap">): Record<string, unknown> {
+  const { sql, nowMs } = transaction;
+  if (organizationView(sql, PLATFORM_ORGANIZATION_ID)) refuse("already_bootstrapped", "This installation has its first key already. Use that one to make others.");
+  sql.exec("INSERT INTO organizations VALUES (?, 'Platform', NULL, ?, ?)", PLATFORM_ORGANIZATION_ID, nowMs, nowMs);
+  const owner = { type: "organization", id: PLATFORM_ORGANIZATION_ID } as const;
+  return insertKey(transaction, { id: command.id, owner, name: command.name, permissions: canonical(PLATFORM_PERMISSIONS), expires_at_ms: null, minted: command.minted }, "installation.bootstrapped");
+}
+
+/** Renames a key or sets its permissions, narrower or wider. Copies from before are void from this entry on. */
+export function updateApiKey(transaction: Transaction, command: Of<"update_api_key">): Record<string, unknown> {
+  const { sql, nowMs } = transaction;
+  const key = unrevokedKey(sql, command.id) ?? missing(command.id);
+  const previous = JSON.parse(key.permissions) as string[];
+  const permissions = command.permissions === undefined ? previous : grantable(transaction, ownerOfRow(transaction, key), command.permissions, command.grantable);
+  const name = command.name ?? key.name;
+  const seq = transaction.append("api_key.updated", command.id, { id: command.id, name, permissions, previous_attributes: { name: key.name, permissions: previous } });
+  sql.exec("UPDATE api_keys SET name = ?, permissions = ?, updated_at_ms = ? WHERE id = ?", name, JSON.stringify(permissions), nowMs, command.id);
+  supersede(transaction, command.id, seq);
+  return { ...apiKeyView(sql, command.id) };
+}
+
+/** Sets, moves or clears the end of a key. A key that has ended stays ended. */
+export function expireApiKey(transaction: Transaction, command: Of<"expire_api_key">): Record<string, unknown> {
+  const { sql, nowMs } = transaction;
+  const key = unrevokedKey(sql, command.id) ?? missing(command.id);
+  if (key.expires_at_ms !== null && key.expires_at_ms <= nowMs) refuse("api_key_already_expired", "The API key has expired already.");
+  const expires = command.expires_at_ms === "now" ? nowMs : command.expires_at_ms === null ? null : Math.max(command.expires_at_ms, nowMs);
+  const seq = transaction.append("api_key.updated", command.id, { id: command.id, expires_at_ms: expires, previous_attributes: { expires_at_ms: key.expires_at_ms } });
+  sql.exec("UPDATE api_keys SET expires_at_ms = ?, updated_at_ms = ? WHERE id = ?", expires, nowMs, command.id);
+  supersede(transaction, command.id, seq);
+  return { ...apiKeyView(sql, command.id) };
+}
+
+/** Ends a key for good. */
+export function revokeApiKey(transaction: Transaction, command: Of<"revoke_api_key">): Record<string, unknown> {
+  const { sql, nowMs } = transaction;
+  const key = unrevokedKey(sql, command.id) ?? missing(command.id);
+  const seq = transaction.append("api_key.revoked", command.id, { id: command.id, organization_id: key.organization_id, user_id: key.user_id, name: key.name });
+  sql.exec("UPDATE api_keys SET revoked_seq = ?, updated_at_ms = ? WHERE id = ?", seq, nowMs, command.id);
+  transaction.raise(`key:${command.id}`, "revoked", seq);
+  transaction.publishKey(command.id, seq);
+  return { id: command.id };
+}
+
+interface NewKey {
+  readonly id: string;
+  readonly owner: ActiveRecord["owner"];
+  readonly name: string;
+  readonly permissions: readonly string[];
+  readonly expires_at_ms: number | null;
+  readonly minted: MintedToken;
+}
+
+function insertKey(transaction: Transaction, key: NewKey, entryType = "api_key.created"): Record<string, unknown> {
+  const { sql, nowMs } = transaction;
+  const { id, owner, name, permissions, expires_at_ms, minted } = key;
+  const organizationId = owner.type === "user" ? owner.organization_id : owner.id;
+  const userId = owner.type === "user" ? owner.id : null;
+  const { token_id, obfuscated_value, environment } = minted;
+  const seq = transaction.append(entryType, id, { id, organization_id: organizationId, user_id: userId, name, permissions, expires_at_ms, token_id, obfuscated_value, environment });
+  sql.exec(
+    "INSERT INTO api_keys VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, NULL, ?, ?)",
+    id, owner.type, organizationId, userId, name, obfuscated_value, environment, JSON.stringify(permissions), expires_at_ms, nowMs, nowMs,
+  );
+  sql.exec("INSERT INTO tokens VALUES (?, ?, ?)", token_id, id, minted.sha256);
+  transaction.publishKey(id, seq);
+  return { ...apiKeyView(sql, id) };
+}
+
+function supersede(transaction: Transaction, keyId: string, seq: number): void {
+  transaction.raise(`key:${keyId}`, "superseded", seq);
+  transaction.publishKey(keyId, seq);
+}
+
+/** Nobody is granted what the owner may not hold, nor what the caller may not give. */
+function grantable(transaction: Transaction, owner: ActiveRecord["owner"], permissions: readonly string[], callerMayGrant: readonly string[] | null): string[] {
+  const holdable = holdablePermissions(transaction.sql, owner);
+  const beyondOwner = notCovered(permissions, holdable);
+  if (beyondOwner.length > 0) refuse("permission_not_assignable", `The owner may not hold: ${beyondOwner.join(", ")}.`, "permissions");
+  const beyondCaller = callerMayGrant === null ? [] : notCovered(permissions, callerMayGrant);
+  if (beyondCaller.length > 0) refuse("permission_not_assignable", `You may not grant what you do not hold: ${beyondCaller.join(", ")}.`, "permissions");
+  return canonical(permissions);
+}
+
+function standingOwner(transaction: Transaction, owner: KeyOwner): ActiveRecord["owner"] {
+  const organizationId = owner.type === "user" ? owner.organization_id : owner.id;
+  if (!organizationView(transaction.sql, organizationId)) refuse("entity_not_found", `Organization not found: '${organizationId}'.`);
+  return owner.type === "organization" ? owner : { ...owner, role: roleOf(transaction, owner.id, organizationId) };
+}
+
+function ownerOfRow(transaction: Transaction, key: ApiKeyRow): ActiveRecord["owner"] {
+  if (key.user_id === null) return { type: "organization", id: key.organization_id };
+  return { type: "user", id: key.user_id, organization_id: key.organization_id, role: roleOf(transaction, key.user_id, key.organization_id) };
+}
+
+function roleOf(transaction: Transaction, userId: string, organizationId: string): string {
+  const [row] = transaction.sql.exec<{ role: string }>("SELECT role FROM memberships WHERE organization_id = ? AND user_id = ?", organizationId, userId).toArray();
+  return row?.role ?? refuse("membership_not_active", "The user has no active membership in this organization.", "organization_id");
+}
+
+function missing(id: string): never {
+  return refuse("entity_not_found", `API key not found: '${id}'.`);
+}

@@ -1,0 +1,80 @@
+/** Commands on permissions and roles. They run in the home cell; the ledger then brings every other cell up to date before it answers. */
+import type { Subject } from "../../core/floor.ts";
+import { canonical, notCovered } from "../../core/permission.ts";
+import { permissionView, roleView, setCatalogueSeq } from "./catalogue.ts";
+import type { Command } from "./command.ts";
+import { refuse, type Transaction } from "./transaction.ts";
+
+type Of<Type extends Command["type"]> = Extract<Command, { type: Type }>;
+
+/** Adds a permission that keys can be granted. */
+export function createPermission(transaction: Transaction, command: Of<"create_permission">): Record<string, unknown> {
+  const { sql, nowMs } = transaction;
+  const { id, slug, name, description, enabled_for } = command;
+  if (permissionView(sql, slug)) refuse("already_exists", `A permission with the slug '${slug}' exists already.`, "slug");
+  changed(transaction, transaction.append("permission.created", slug, { id, slug, name, description, enabled_for }), "catalogue");
+  sql.exec("INSERT INTO permissions VALUES (?, ?, ?, ?, ?, ?, ?, ?)", id, slug, name, description, Number(enabled_for.user_api_keys), Number(enabled_for.organization_api_keys), nowMs, nowMs);
+  return { ...permissionView(sql, slug) };
+}
+
+/** Renames a permission, or changes which kinds of key may hold it. */
+export function updatePermission(transaction: Transaction, command: Of<"update_permission">): Record<string, unknown> {
+  const { sql, nowMs } = transaction;
+  const before = permissionView(sql, command.slug) ?? missingPermission(command.slug);
+  const name = command.name ?? before.name;
+  const description = command.description === undefined ? before.description : command.description;
+  const enabled = { ...before.enabled_for, ...command.enabled_for };
+  changed(transaction, transaction.append("permission.updated", command.slug, { slug: command.slug, name, description, enabled_for: enabled }), "catalogue");
+  sql.exec(
+    "UPDATE permissions SET name = ?, description = ?, user_api_keys = ?, organization_api_keys = ?, updated_at_ms = ? WHERE slug = ?",
+    name, description, Number(enabled.user_api_keys), Number(enabled.organization_api_keys), nowMs, command.slug,
+  );
+  return { ...permissionView(sql, command.slug) };
+}
+
+/** Removes a permission; no key and no role holds it from this entry on. */
+export function deletePermission(transaction: Transaction, command: Of<"delete_permission">): Record<string, unknown> {
+  const { sql, nowMs } = transaction;
+  if (!permissionView(sql, command.slug)) missingPermission(command.slug);
+  changed(transaction, transaction.append("permission.deleted", command.slug, { slug: command.slug }), "catalogue");
+  sql.exec("DELETE FROM permissions WHERE slug = ?", command.slug);
+  for (const role of sql.exec<{ slug: string; permissions: string }>("SELECT slug, permissions FROM roles").toArray()) {
+    const held = JSON.parse(role.permissions) as string[];
+    const left = held.filter((permission) => permission !== command.slug);
+    if (left.length < held.length) sql.exec("UPDATE roles SET permissions = ?, updated_at_ms = ? WHERE slug = ?", JSON.stringify(left), nowMs, role.slug);
+  }
+  return { slug: command.slug };
+}
+
+/** Adds a role without permissions. */
+export function createRole(transaction: Transaction, command: Of<"create_role">): Record<string, unknown> {
+  const { sql, nowMs } = transaction;
+  const { id, slug, name, description } = command;
+  if (roleView(sql, slug)) refuse("already_exists", `A role with the slug '${slug}' exists already.`, "slug");
+  changed(transaction, transaction.append("role.created", slug, { id, slug, name, description }), null);
+  sql.exec("INSERT INTO roles VALUES (?, ?, ?, ?, '[]', ?, ?)", id, slug, name, description, nowMs, nowMs);
+  return { ...roleView(sql, slug) };
+}
+
+/** Sets what a role allows. The keys of everyone who has the role follow at once. */
+export function setRolePermissions(transaction: Transaction, command: Of<"set_role_permissions">): Record<string, unknown> {
+  const { sql, nowMs } = transaction;
+  const before = roleView(sql, command.slug) ?? refuse("entity_not_found", `Role not found: '${command.slug}'.`);
+  const known = sql.exec<{ slug: string }>("SELECT slug FROM permissions").toArray().map((row) => row.slug);
+  const unknown = notCovered(command.permissions, known);
+  if (unknown.length > 0) refuse("permission_not_assignable", `Not in the permission catalogue: ${unknown.join(", ")}.`, "permissions");
+  const permissions = canonical(command.permissions);
+  changed(transaction, transaction.append("role.updated", command.slug, { slug: command.slug, permissions, previous_permissions: before.permissions }), `role:${command.slug}`);
+  sql.exec("UPDATE roles SET permissions = ?, updated_at_ms = ? WHERE slug = ?", JSON.stringify(permissions), nowMs, command.slug);
+  return { ...roleView(sql, command.slug) };
+}
+
+/** Notes the change; records that may hold something of it must be fetched again. A new role is in no record yet. */
+function changed(transaction: Transaction, seq: number, subject: Subject | null): void {
+  setCatalogueSeq(transaction.sql, seq);
+  if (subject !== null) transaction.raise(subject, "superseded", seq);
+}
+
+function missingPermission(slug: string): never {
+  return refuse("entity_not_found", `Permission not found: '${slug}'.`);
+}

@@ -1,0 +1,50 @@
+/**
+ * How the home cell's catalogue reaches the other cells. A copy is taken whole and only if newer, so mirrored messages
+ * may be lost, repeated or overtake each other.
+ *
+ * Invariant: when a catalogue command has answered, every cell has raised the floors of that change in its own ledger.
+ * What could not be delivered stays noted here, and the alarm tries again.
+ */
+import type { Subject } from "../../core/floor.ts";
+import { catalogueOf, catalogueSeq, setCatalogueSeq } from "./catalogue.ts";
+import type { Catalogue } from "./contract.ts";
+import type { Transaction } from "./transaction.ts";
+
+/** Takes a newer catalogue as one entry of this cell, raising floors on what it changes. */
+export function takeCatalogue(transaction: Transaction, catalogue: Catalogue): void {
+  const { sql } = transaction;
+  if (catalogue.homeSeq <= catalogueSeq(sql)) return;
+  const subjects = changedSubjects(catalogueOf(sql), catalogue);
+  const seq = transaction.append("catalogue.mirrored", "catalogue", { home_seq: catalogue.homeSeq, changed: subjects });
+  for (const subject of subjects) transaction.raise(subject, "superseded", seq);
+  sql.exec("DELETE FROM permissions");
+  sql.exec("DELETE FROM roles");
+  for (const p of catalogue.permissions)
+    sql.exec(
+      "INSERT INTO permissions VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+      p.id, p.slug, p.name, p.description, Number(p.enabled_for.user_api_keys), Number(p.enabled_for.organization_api_keys), Date.parse(p.created_at), Date.parse(p.updated_at),
+    );
+  for (const r of catalogue.roles)
+    sql.exec("INSERT INTO roles VALUES (?, ?, ?, ?, ?, ?, ?)", r.id, r.slug, r.name, r.description, JSON.stringify(r.permissions), Date.parse(r.created_at), Date.parse(r.updated_at));
+  setCatalogueSeq(sql, catalogue.homeSeq);
+}
+
+/** The cells that have not confirmed the present catalogue. Only the home cell asks. */
+export function cellsBehind(sql: SqlStorage, cells: number, home: number): number[] {
+  const confirmed = new Map(sql.exec<{ cell: number; home_seq: number }>("SELECT cell, home_seq FROM mirrors").toArray().map((row) => [row.cell, row.home_seq]));
+  const wanted = catalogueSeq(sql);
+  return Array.from({ length: cells }, (_, cell) => cell).filter((cell) => cell !== home && (confirmed.get(cell) ?? 0) < wanted);
+}
+
+/** Notes that a cell has the catalogue of `homeSeq`. */
+export function confirmMirror(sql: SqlStorage, cell: number, homeSeq: number): void {
+  sql.exec("INSERT INTO mirrors VALUES (?, ?) ON CONFLICT (cell) DO UPDATE SET home_seq = max(home_seq, excluded.home_seq)", cell, homeSeq);
+}
+
+function changedSubjects(before: Catalogue, after: Catalogue): Subject[] {
+  const permissionsOf = (catalogue: Catalogue) => JSON.stringify(catalogue.permissions.map((p) => [p.slug, p.enabled_for]));
+  const subjects: Subject[] = permissionsOf(before) === permissionsOf(after) ? [] : ["catalogue"];
+  const held = new Map(before.roles.map((role) => [role.slug, JSON.stringify(role.permissions)]));
+  for (const role of after.roles) if (held.get(role.slug) !== JSON.stringify(role.permissions)) subjects.push(`role:${role.slug}`);
+  return subjects;
+}

@@ -1,0 +1,80 @@
+/** Permissions and roles of the installation. The home cell owns them; every other cell keeps a copy, so that it can check grants in its own transactions. */
+import type { Slice, Walk } from "../../core/page.ts";
+import type { Catalogue } from "./contract.ts";
+import { isoTime } from "./iso-time.ts";
+import type { PermissionView, RoleView } from "./view.ts";
+import { walkTable } from "./walk-table.ts";
+
+interface PermissionRow extends Record<string, SqlStorageValue> {
+  id: string;
+  slug: string;
+  name: string;
+  description: string | null;
+  user_api_keys: number;
+  organization_api_keys: number;
+  created_at_ms: number;
+  updated_at_ms: number;
+}
+
+interface RoleRow extends Record<string, SqlStorageValue> {
+  id: string;
+  slug: string;
+  name: string;
+  description: string | null;
+  permissions: string;
+  created_at_ms: number;
+  updated_at_ms: number;
+}
+
+/** A permission, or null. */
+export function permissionView(sql: SqlStorage, slug: string): PermissionView | null {
+  const [row] = sql.exec<PermissionRow>("SELECT * FROM permissions WHERE slug = ?", slug).toArray();
+  return row ? toPermission(row) : null;
+}
+
+/** Permissions on a walk. */
+export function permissionSlice(sql: SqlStorage, walk: Walk): Slice<PermissionView> {
+  return walkTable<PermissionRow, PermissionView>(sql, "permissions", {}, walk, toPermission);
+}
+
+/** A role, or null. */
+export function roleView(sql: SqlStorage, slug: string): RoleView | null {
+  const [row] = sql.exec<RoleRow>("SELECT * FROM roles WHERE slug = ?", slug).toArray();
+  return row ? toRole(row) : null;
+}
+
+/** All roles by slug; there are few. */
+export function roleViews(sql: SqlStorage): RoleView[] {
+  return sql.exec<RoleRow>("SELECT * FROM roles ORDER BY slug").toArray().map(toRole);
+}
+
+/** The whole catalogue as this cell has it. */
+export function catalogueOf(sql: SqlStorage): Catalogue {
+  const permissions = sql.exec<PermissionRow>("SELECT * FROM permissions ORDER BY slug").toArray().map(toPermission);
+  return { homeSeq: catalogueSeq(sql), permissions, roles: roleViews(sql) };
+}
+
+/** Seq of the home cell at which the catalogue last changed, as far as this cell knows. */
+export function catalogueSeq(sql: SqlStorage): number {
+  return sql.exec<{ home_seq: number }>("SELECT home_seq FROM catalogue_state").one().home_seq;
+}
+
+/** Notes a newer catalogue. */
+export function setCatalogueSeq(sql: SqlStorage, homeSeq: number): void {
+  sql.exec("UPDATE catalogue_state SET home_seq = ?", homeSeq);
+}
+
+function toPermission(row: PermissionRow): PermissionView {
+  return {
+    object: "permission", id: row.id, slug: row.slug, name: row.name, description: row.description, system: false, resource_type_slug: "organization",
+    enabled_for: { user_api_keys: row.user_api_keys === 1, organization_api_keys: row.organization_api_keys === 1 },
+    created_at: isoTime(row.created_at_ms), updated_at: isoTime(row.updated_at_ms),
+  };
+}
+
+function toRole(row: RoleRow): RoleView {
+  return {
+    object: "role", id: row.id, slug: row.slug, name: row.name, description: row.description, type: "EnvironmentRole", resource_type_slug: "organization",
+    permissions: JSON.parse(row.permissions) as string[], created_at: isoTime(row.created_at_ms), updated_at: isoTime(row.updated_at_ms),
+  };
+}

@@ -1,0 +1,48 @@
+/**
+ * The Ledger Durable Object as the control plane's HTTP side sees it over RPC. Queries read SQLite in the event that
+ * answers, so a superseded instance cannot answer them.
+ */
+import type { FloorView } from "../../core/floor.ts";
+import type { Resolution } from "../../core/ledger-reader.ts";
+import type { Slice, Walk } from "../../core/page.ts";
+import type { RouteTable } from "../../core/route.ts";
+import type { CommandEnvelope, Outcome } from "./command.ts";
+import type { ApiKeyView, EntryView, MembershipView, OrganizationView, PermissionView, RoleView, UserView } from "./view.ts";
+
+/** Permissions and roles of the installation at a seq of the home cell, as every cell keeps a copy. */
+export interface Catalogue {
+  readonly homeSeq: number;
+  readonly permissions: readonly PermissionView[];
+  readonly roles: readonly RoleView[];
+}
+
+export interface LedgerContract {
+  execute(envelope: CommandEnvelope): Promise<Outcome>;
+  /** Takes the home cell's catalogue, if newer than the copy held. Raises the floors the change calls for. */
+  mirrorCatalogue(catalogue: Catalogue): Promise<void>;
+
+  observe(tokenId: string): Promise<FloorView>;
+  observeRoutes(): Promise<FloorView>;
+  resolve(tokenId: string, seenStamp?: number | null): Promise<Resolution>;
+  resolveRoutes(): Promise<RouteTable>;
+
+  /** The live (not revoked, not expired) key with this token id and hash, or null. Hashes are compared in constant time. */
+  validate(tokenId: string, sha256: string): Promise<ApiKeyView | null>;
+  apiKey(id: string): Promise<ApiKeyView | null>;
+  listApiKeys(owner: { readonly type: "organization"; readonly id: string } | { readonly type: "user"; readonly id: string; readonly organization_id?: string }, walk: Walk): Promise<Slice<ApiKeyView>>;
+  organization(id: string): Promise<OrganizationView | null>;
+  listOrganizations(walk: Walk): Promise<Slice<OrganizationView>>;
+  membership(id: string): Promise<MembershipView | null>;
+  listMemberships(filter: { readonly user_id?: string; readonly organization_id?: string }, walk: Walk): Promise<Slice<MembershipView>>;
+  user(id: string): Promise<UserView | null>;
+  listUsers(filter: { readonly email?: string }, walk: Walk): Promise<Slice<UserView>>;
+  permission(slug: string): Promise<PermissionView | null>;
+  listPermissions(walk: Walk): Promise<Slice<PermissionView>>;
+  role(slug: string): Promise<RoleView | null>;
+  listRoles(): Promise<RoleView[]>;
+
+  /** Entries after a seq, oldest first, at most `limit`. */
+  entries(afterSeq: number, limit: number): Promise<EntryView[]>;
+  /** Recomputes the hash chain over all entries; `brokenAt` is the first seq that does not fit, or null. */
+  verify(): Promise<{ readonly entries: number; readonly brokenAt: number | null }>;
+}

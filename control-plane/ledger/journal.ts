@@ -1,0 +1,89 @@
+/**
+ * The append-only entries and their hash chain. Each hash covers the hash before it and all of the entry, so no entry
+ * can be changed, dropped or slipped in without every later hash giving it away.
+ */
+import { createHash } from "node:crypto";
+import type { Actor } from "./command.ts";
+import type { EntryView } from "./view.ts";
+import { isoTime } from "./iso-time.ts";
+
+/** The hash before the first entry. */
+export const GENESIS_HASH = "0".repeat(64);
+
+/** What an entry's hash covers, besides the hash before it. */
+interface HashedFields {
+  seq: number;
+  at_ms: number;
+  actor_type: string;
+  actor_id: string;
+  type: string;
+  subject: string;
+  payload: string;
+}
+
+interface EntryRow extends HashedFields, Record<string, SqlStorageValue> {
+  hash: string;
+}
+
+/** What an entry says. `payload` never holds a secret. */
+export interface Entry {
+  readonly actor: Actor;
+  readonly type: string;
+  readonly subject: string;
+  readonly payload: Record<string, unknown>;
+}
+
+/** Number of the latest entry, 0 before the first. */
+export function latestSeq(sql: SqlStorage): number {
+  return sql.exec<{ seq: number | null }>("SELECT max(seq) AS seq FROM entries").one().seq ?? 0;
+}
+
+/** Appends an entry and returns its seq. Only inside a transaction together with the state it changes. */
+export function append(sql: SqlStorage, atMs: number, entry: Entry): number {
+  const [previous] = sql.exec<EntryRow>("SELECT * FROM entries ORDER BY seq DESC LIMIT 1").toArray();
+  const row = {
+    seq: (previous?.seq ?? 0) + 1,
+    at_ms: Math.max(atMs, previous?.at_ms ?? 0),
+    actor_type: entry.actor.type,
+    actor_id: entry.actor.id,
+    type: entry.type,
+    subject: entry.subject,
+    payload: JSON.stringify(entry.payload),
+  };
+  sql.exec(
+    "INSERT INTO entries VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+    row.seq, row.at_ms, row.actor_type, row.actor_id, row.type, row.subject, row.payload,
+    entryHash(previous?.hash ?? GENESIS_HASH, row),
+  );
+  return row.seq;
+}
+
+/** Entries after a seq, oldest first. */
+export function readEntries(sql: SqlStorage, afterSeq: number, limit: number): EntryView[] {
+  return sql.exec<EntryRow>("SELECT * FROM entries WHERE seq > ? ORDER BY seq LIMIT ?", afterSeq, limit).toArray().map((row) => ({
+    seq: row.seq,
+    at: isoTime(row.at_ms),
+    actor: { type: row.actor_type, id: row.actor_id },
+    type: row.type,
+    subject: row.subject,
+    payload: JSON.parse(row.payload) as Record<string, unknown>,
+    hash: row.hash,
+  }));
+}
+
+/** Recomputes the chain from the first entry; `brokenAt` is the first seq that is missing or does not fit. */
+export function verifyChain(sql: SqlStorage): { entries: number; brokenAt: number | null } {
+  let hash = GENESIS_HASH;
+  let entries = 0;
+  for (const row of sql.exec<EntryRow>("SELECT * FROM entries ORDER BY seq")) {
+    if (row.seq !== entries + 1 || entryHash(hash, row) !== row.hash) return { entries, brokenAt: entries + 1 };
+    hash = row.hash;
+    entries += 1;
+  }
+  return { entries, brokenAt: null };
+}
+
+function entryHash(previousHash: string, row: HashedFields): string {
+  const covered = JSON.stringify([previousHash, row.seq, row.at_ms, row.actor_type, row.actor_id, row.type, row.subject, row.payload]);
+  return createHash("sha256").update(covered).digest("hex");
+}

@@ -1,0 +1,64 @@
+/** The truth about a token, read from the state tables: the record a gateway may decide by. */
+import type { Subject } from "../../core/floor.ts";
+import type { ActiveRecord, KeyRecord } from "../../core/record.ts";
+import { intersect } from "../../core/permission.ts";
+import { holdablePermissions } from "./holdable.ts";
+import { latestSeq } from "./journal.ts";
+
+interface TokenRow extends Record<string, SqlStorageValue> {
+  token_id: string;
+  sha256: string;
+  key_id: string;
+  owner_type: string;
+  organization_id: string;
+  user_id: string | null;
+  environment: string;
+  permissions: string;
+  expires_at_ms: number | null;
+  revoked_seq: number | null;
+  role: string | null;
+}
+
+const TOKEN_ROW = `
+  SELECT t.token_id, t.sha256, t.key_id, k.owner_type, k.organization_id, k.user_id, k.environment, k.permissions, k.expires_at_ms, k.revoked_seq, m.role
+  FROM tokens t JOIN api_keys k ON k.id = t.key_id
+  LEFT JOIN memberships m ON m.organization_id = k.organization_id AND m.user_id = k.user_id
+  WHERE t.token_id = ?`;
+
+/** The record of a token stamped with the latest seq, or undefined for a token the cell never issued. */
+export function resolveToken(sql: SqlStorage, tokenId: string): KeyRecord | undefined {
+  const [row] = sql.exec<TokenRow>(TOKEN_ROW, tokenId).toArray();
+  if (!row) return undefined;
+  const stamp = latestSeq(sql);
+  const owner = row.revoked_seq === null ? ownerOf(row) : undefined;
+  if (!owner) return { v: 1, state: "revoked", stamp, token_id: tokenId };
+  return {
+    v: 1,
+    state: "active",
+    stamp,
+    token_id: tokenId,
+    sha256: row.sha256,
+    key_id: row.key_id,
+    owner,
+    environment: row.environment === "test" ? "test" : "live",
+    permissions: intersect(JSON.parse(row.permissions) as string[], holdablePermissions(sql, owner)),
+    expires_at_ms: row.expires_at_ms,
+  };
+}
+
+/** All subjects whose floors concern the token, or undefined for a token the cell never issued. */
+export function subjectsOfToken(sql: SqlStorage, tokenId: string): Subject[] | undefined {
+  const [row] = sql.exec<TokenRow>(TOKEN_ROW, tokenId).toArray();
+  if (!row) return undefined;
+  const subjects: Subject[] = [`key:${row.key_id}`, "catalogue", `org:${row.organization_id}`];
+  if (row.user_id !== null) subjects.push(`user:${row.user_id}@${row.organization_id}`);
+  if (row.role !== null) subjects.push(`role:${row.role}`);
+  return subjects;
+}
+
+/** The owner as it stands now; undefined for a user who is no member any more. */
+function ownerOf(row: TokenRow): ActiveRecord["owner"] | undefined {
+  if (row.user_id === null) return { type: "organization", id: row.organization_id };
+  if (row.role === null) return undefined;
+  return { type: "user", id: row.user_id, organization_id: row.organization_id, role: row.role };
+}

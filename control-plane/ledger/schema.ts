@@ -1,0 +1,105 @@
+/** The SQLite schema of a cell and its migrations: applied in order, each in one transaction, never edited once released. */
+
+const MIGRATIONS: readonly string[] = [
+  `
+  CREATE TABLE entries (
+    seq INTEGER PRIMARY KEY,
+    at_ms INTEGER NOT NULL,
+    actor_type TEXT NOT NULL,
+    actor_id TEXT NOT NULL,
+    type TEXT NOT NULL,
+    subject TEXT NOT NULL,
+    payload TEXT NOT NULL,
+    hash TEXT NOT NULL
+  ) STRICT;
+  CREATE TRIGGER entries_are_never_changed BEFORE UPDATE ON entries BEGIN SELECT RAISE(ABORT, 'the ledger is append-only'); END;
+  CREATE TRIGGER entries_are_never_deleted BEFORE DELETE ON entries BEGIN SELECT RAISE(ABORT, 'the ledger is append-only'); END;
+
+  CREATE TABLE commands (
+    command_id TEXT PRIMARY KEY,
+    fingerprint TEXT NOT NULL,
+    at_ms INTEGER NOT NULL,
+    seq INTEGER NOT NULL,
+    reply TEXT NOT NULL,
+    sealed_reply TEXT
+  ) STRICT;
+  CREATE INDEX commands_by_age ON commands (at_ms);
+
+  CREATE TABLE floors (
+    subject TEXT PRIMARY KEY,
+    revoked_below INTEGER NOT NULL DEFAULT 0,
+    superseded_below INTEGER NOT NULL DEFAULT 0
+  ) STRICT;
+
+  CREATE TABLE publications (
+    name TEXT PRIMARY KEY,
+    token_id TEXT,
+    wanted_seq INTEGER NOT NULL,
+    published_seq INTEGER NOT NULL DEFAULT 0,
+    published_at_ms INTEGER NOT NULL DEFAULT 0,
+    attempts INTEGER NOT NULL DEFAULT 0,
+    due_at_ms INTEGER NOT NULL
+  ) STRICT;
+  CREATE INDEX publications_pending ON publications (due_at_ms) WHERE wanted_seq > published_seq;
+
+  CREATE TABLE organizations (
+    id TEXT PRIMARY KEY, name TEXT NOT NULL, external_id TEXT,
+    created_at_ms INTEGER NOT NULL, updated_at_ms INTEGER NOT NULL
+  ) STRICT;
+
+  CREATE TABLE memberships (
+    id TEXT PRIMARY KEY, organization_id TEXT NOT NULL, user_id TEXT NOT NULL, user_email TEXT NOT NULL, role TEXT NOT NULL,
+    created_at_ms INTEGER NOT NULL, updated_at_ms INTEGER NOT NULL
+  ) STRICT;
+  CREATE UNIQUE INDEX memberships_once ON memberships (organization_id, user_id);
+  CREATE INDEX memberships_by_user ON memberships (user_id, id);
+  CREATE INDEX memberships_by_organization ON memberships (organization_id, id);
+
+  CREATE TABLE users (
+    id TEXT PRIMARY KEY, email TEXT NOT NULL UNIQUE, first_name TEXT, last_name TEXT, external_id TEXT,
+    created_at_ms INTEGER NOT NULL, updated_at_ms INTEGER NOT NULL
+  ) STRICT;
+
+  CREATE TABLE permissions (
+    id TEXT PRIMARY KEY, slug TEXT NOT NULL UNIQUE, name TEXT NOT NULL, description TEXT,
+    user_api_keys INTEGER NOT NULL, organization_api_keys INTEGER NOT NULL,
+    created_at_ms INTEGER NOT NULL, updated_at_ms INTEGER NOT NULL
+  ) STRICT;
+
+  CREATE TABLE roles (
+    id TEXT PRIMARY KEY, slug TEXT NOT NULL UNIQUE, name TEXT NOT NULL, description TEXT, permissions TEXT NOT NULL,
+    created_at_ms INTEGER NOT NULL, updated_at_ms INTEGER NOT NULL
+  ) STRICT;
+
+  CREATE TABLE api_keys (
+    id TEXT PRIMARY KEY, owner_type TEXT NOT NULL, organization_id TEXT NOT NULL, user_id TEXT,
+    name TEXT NOT NULL, obfuscated_value TEXT NOT NULL, environment TEXT NOT NULL, permissions TEXT NOT NULL,
+    expires_at_ms INTEGER, revoked_seq INTEGER,
+    created_at_ms INTEGER NOT NULL, updated_at_ms INTEGER NOT NULL
+  ) STRICT;
+  CREATE INDEX api_keys_of_organization ON api_keys (organization_id, id) WHERE owner_type = 'organization' AND revoked_seq IS NULL;
+  CREATE INDEX api_keys_of_user ON api_keys (user_id, organization_id, id) WHERE owner_type = 'user' AND revoked_seq IS NULL;
+
+  CREATE TABLE tokens (token_id TEXT PRIMARY KEY, key_id TEXT NOT NULL, sha256 TEXT NOT NULL) STRICT;
+  CREATE INDEX tokens_of_key ON tokens (key_id);
+
+  CREATE TABLE route_table (only INTEGER PRIMARY KEY CHECK (only = 1), stamp INTEGER NOT NULL, routes TEXT NOT NULL) STRICT;
+
+  CREATE TABLE catalogue_state (only INTEGER PRIMARY KEY CHECK (only = 1), home_seq INTEGER NOT NULL) STRICT;
+  INSERT INTO catalogue_state VALUES (1, 0);
+  CREATE TABLE mirrors (cell INTEGER PRIMARY KEY, home_seq INTEGER NOT NULL) STRICT;
+  `,
+];
+
+/** Brings the cell's schema up to date. Call before anything else touches storage. */
+export function migrate(storage: DurableObjectStorage): void {
+  storage.transactionSync(() => {
+    const { sql } = storage;
+    sql.exec("CREATE TABLE IF NOT EXISTS schema_version (only INTEGER PRIMARY KEY CHECK (only = 1), version INTEGER NOT NULL) STRICT");
+    const [row] = sql.exec<{ version: number }>("SELECT version FROM schema_version").toArray();
+    const version = row?.version ?? 0;
+    if (version > MIGRATIONS.length) throw new Error(`the cell's schema is version ${version}, newer than this code knows (${MIGRATIONS.length}): deploy the newer code`);
+    for (const migration of MIGRATIONS.slice(version)) sql.exec(migration);
+    sql.exec("INSERT INTO schema_version VALUES (1, ?) ON CONFLICT (only) DO UPDATE SET version = excluded.version", MIGRATIONS.length);
+  });
+}

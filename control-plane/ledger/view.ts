@@ -1,0 +1,90 @@
+/** Public shapes of what a ledger keeps: the WorkOS objects, every key always present. Times are ISO 8601 UTC with milliseconds. */
+import type { EnabledFor } from "./command.ts";
+
+interface Dated {
+  readonly created_at: string;
+  readonly updated_at: string;
+}
+
+export interface ApiKeyView extends Dated {
+  readonly object: "api_key";
+  readonly id: string;
+  readonly owner: { readonly type: "organization"; readonly id: string } | { readonly type: "user"; readonly id: string; readonly organization_id: string };
+  readonly name: string;
+  readonly obfuscated_value: string;
+  readonly last_used_at: string | null;
+  readonly expires_at: string | null;
+  /** As granted; what it can do now also depends on what its owner may hold. */
+  readonly permissions: readonly string[];
+  readonly environment: "live" | "test";
+}
+
+export interface OrganizationView extends Dated {
+  readonly object: "organization";
+  readonly id: string;
+  readonly name: string;
+  readonly domains: readonly never[];
+  readonly metadata: Record<string, never>;
+  readonly external_id: string | null;
+}
+
+export interface UserView extends Dated {
+  readonly object: "user";
+  readonly id: string;
+  readonly email: string;
+  readonly email_verified: boolean;
+  readonly first_name: string | null;
+  readonly last_name: string | null;
+  readonly name: string | null;
+  readonly profile_picture_url: null;
+  readonly last_sign_in_at: null;
+  readonly locale: null;
+  readonly external_id: string | null;
+  readonly metadata: Record<string, never>;
+}
+
+export interface MembershipView extends Dated {
+  readonly object: "organization_membership";
+  readonly id: string;
+  readonly user_id: string;
+  readonly organization_id: string;
+  readonly organization_name: string;
+  readonly status: "active";
+  readonly directory_managed: false;
+  readonly custom_attributes: Record<string, never>;
+  readonly role: { readonly slug: string };
+  readonly roles: readonly { readonly slug: string }[];
+}
+
+export interface PermissionView extends Dated {
+  readonly object: "permission";
+  readonly id: string;
+  readonly slug: string;
+  readonly name: string;
+  readonly description: string | null;
+  readonly system: boolean;
+  readonly resource_type_slug: "organization";
+  readonly enabled_for: EnabledFor;
+}
+
+export interface RoleView extends Dated {
+  readonly object: "role";
+  readonly id: string;
+  readonly slug: string;
+  readonly name: string;
+  readonly description: string | null;
+  readonly type: "EnvironmentRole";
+  readonly resource_type_slug: "organization";
+  readonly permissions: readonly string[];
+}
+
+/** One ledger entry as it is read back; `hash` chains it to the one before. */
+export interface EntryView {
+  readonly seq: number;
+  readonly at: string;
+  readonly actor: { readonly type: string; readonly id: string };
+  readonly type: string;
+  readonly subject: string;
+  readonly payload: Record<string, unknown>;
+  readonly hash: string;
+}

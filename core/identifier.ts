@@ -1,0 +1,44 @@
+/**
+ * Ids of records: `<prefix>_<ULID>` (26 Crockford base32 characters; sortable by creation time).
+ * An id whose record lives in a cell carries the cell in the first random character, so a bare id finds its ledger.
+ */
+import { crc32OfAscii } from "./crc32.ts";
+import type { RandomBytes } from "./base62.ts";
+
+const CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
+const CELL_AT = 10;
+
+/** Prefixes of the ids that Portcullis mints, as in the WorkOS API. */
+export type IdPrefix = "org" | "user" | "om" | "api_key" | "perm" | "role" | "event";
+
+/** Cell of what belongs to the whole installation: users, permissions, roles, routes. */
+export const HOME_CELL = 0;
+
+/** The reserved organization whose keys call the control plane. */
+export const PLATFORM_ORGANIZATION_ID = "org_platform";
+
+/** Mints an id; with a `cell` (0 to 31) the id can be asked for it later with {@link cellOfId}. */
+export function mintId(prefix: IdPrefix, nowMs: number, randomBytes: RandomBytes, cell?: number): string {
+  let time = "";
+  for (let rest = nowMs; time.length < CELL_AT; rest = Math.floor(rest / 32)) time = CROCKFORD.charAt(rest % 32) + time;
+  let random = "";
+  for (const byte of randomBytes(new Uint8Array(16))) random += CROCKFORD.charAt(byte & 31);
+  return `${prefix}_${time}${cell === undefined ? random : CROCKFORD.charAt(cell) + random.slice(1)}`;
+}
+
+/** Whether a text has the form of an id with this prefix. */
+export function isId(prefix: IdPrefix, text: string): boolean {
+  return text.startsWith(`${prefix}_`) && /^[0-7][0-9A-HJKMNP-TV-Z]{25}$/.test(text.slice(prefix.length + 1));
+}
+
+/** The cell in an id minted with one, or undefined when the text is no such id or the cell does not exist. */
+export function cellOfId(prefix: IdPrefix, id: string, cells: number): number | undefined {
+  if (!isId(prefix, id)) return undefined;
+  const cell = CROCKFORD.indexOf(id.charAt(prefix.length + 1 + CELL_AT));
+  return cell < cells ? cell : undefined;
+}
+
+/** The cell an organization lives in, with all that must agree with it: a hash of its id. */
+export function cellOfOrganization(organizationId: string, cells: number): number {
+  return crc32OfAscii(organizationId) % cells;
+}

@@ -1,0 +1,61 @@
+/**
+ * Permissions and their algebra. One meaning of the wildcard everywhere: `documents:*` covers every permission that
+ * starts with `documents:`, and `*` covers all. A wildcard is only ever the last, whole segment.
+ */
+import { z } from "zod";
+
+/** A permission slug: 1 to 48 lower-case letters, digits, `-`, `_`, `.`, `:`; or ending in a wildcard segment `*`. */
+export const permissionSlug = z
+  .string()
+  .max(48, "at most 48 characters")
+  .regex(/^(?:\*|[a-z0-9._-]+(?::[a-z0-9._-]+)*(?::\*)?)$/, "lower-case letters, digits, '-', '_', '.', ':'; '*' only as the last segment");
+
+/** Whether holding `held` allows what `needed` asks. */
+export function covers(held: string, needed: string): boolean {
+  if (held === needed || held === "*") return true;
+  return held.endsWith(":*") && needed.startsWith(held.slice(0, -1));
+}
+
+/** Whether any of the held permissions covers the needed one. */
+export function coversAny(held: readonly string[], needed: string): boolean {
+  return held.some((permission) => covers(permission, needed));
+}
+
+/** What both sides allow, in canonical form: `["documents:*"] ∩ ["documents:read"]` is `["documents:read"]`. */
+export function intersect(left: readonly string[], right: readonly string[]): string[] {
+  const both = left.flatMap((l) => right.flatMap((r) => (covers(l, r) ? [r] : covers(r, l) ? [l] : [])));
+  return canonical(both);
+}
+
+/** Sorted, without repeats and without permissions that another one in the list covers. */
+export function canonical(permissions: readonly string[]): string[] {
+  const unique = [...new Set(permissions)].toSorted();
+  return unique.filter((permission) => !unique.some((other) => other !== permission && covers(other, permission)));
+}
+
+/** The requested permissions that nothing in `held` covers. */
+export function notCovered(requested: readonly string[], held: readonly string[]): string[] {
+  return requested.filter((permission) => !coversAny(held, permission));
+}
+
+/** Slugs that govern Portcullis itself; only the platform organization's keys may hold them. */
+export const PLATFORM_PERMISSION_PREFIX = "portcullis:";
+
+/** What callers of the control plane can be allowed to do. */
+export const PLATFORM_PERMISSIONS = [
+  "portcullis:organizations:read",
+  "portcullis:organizations:write",
+  "portcullis:users:read",
+  "portcullis:users:write",
+  "portcullis:permissions:read",
+  "portcullis:permissions:write",
+  "portcullis:routes:read",
+  "portcullis:routes:write",
+  "portcullis:api_keys:read",
+  "portcullis:api_keys:write",
+  "portcullis:api_keys:validate",
+  "portcullis:ledger:read",
+] as const;
+
+/** One of {@link PLATFORM_PERMISSIONS}. */
+export type PlatformPermission = (typeof PLATFORM_PERMISSIONS)[number];

@@ -1,0 +1,96 @@
+/**
+ * The route table: which requests may pass, to which upstream, with which permissions. What matches no route is
+ * refused. Validated whole, so that a table in force is never half right.
+ */
+import { z } from "zod";
+import { permissionSlug } from "./permission.ts";
+
+const PATH_SEGMENT = /^(?::[A-Za-z_][A-Za-z0-9_]*|\*|[A-Za-z0-9\-._~!$&'()+,=@]+)$/;
+
+/** A pattern of literal segments, `:parameter` (one segment) and a last `*` (the rest, any depth). */
+const pathPattern = z
+  .string()
+  .max(512)
+  .refine((path) => path.startsWith("/"), "starts with '/'")
+  .refine((path) => {
+    const segments = path.slice(1).split("/");
+    return path === "/" || segments.every((segment, at) => (PATH_SEGMENT.test(segment) && segment !== "." && segment !== ".." ? segment !== "*" || at === segments.length - 1 : segment === "" && at === segments.length - 1));
+  }, "segments are literals, ':name', or a last '*'; no '//', no dot segments, no encodings");
+
+const upstream = z
+  .url({ protocol: /^https?$/ })
+  .refine((url) => !/[?#@]/.test(url), "an http(s) URL without user name, query or fragment")
+  .transform((url) => url.replace(/\/$/, ""));
+
+const permissionList = z.array(permissionSlug).min(1).max(32);
+
+/** One route as written by an administrator. */
+export const routeSchema = z
+  .strictObject({
+    /** Names the route in logs; unique in the table. */
+    name: z.string().regex(/^[a-z0-9][a-z0-9._-]{0,63}$/, "lower-case letters, digits, '.', '_', '-'; at most 64"),
+    /** Host name to match, lower-case, without port; absent: any. */
+    host: z.string().max(253).regex(/^[a-z0-9.-]+$/, "a lower-case host name without port").optional(),
+    /** GET covers HEAD. */
+    methods: z.array(z.enum(["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"])).min(1),
+    path: pathPattern,
+    /** Origin, optionally with a base path that is put before the request's path. */
+    upstream,
+    /** `all`: each is required; `any`: at least one is. A route that is not public needs one of the two. */
+    permissions: z.strictObject({ all: permissionList.optional(), any: permissionList.optional() }).optional(),
+    /** Passes without a key. */
+    public: z.boolean().optional(),
+    /** Also accept the key as the user name of HTTP Basic (RFC 7617). */
+    basic: z.boolean().optional(),
+  })
+  .refine((route) => (route.public === true) !== (route.permissions?.all !== undefined || route.permissions?.any !== undefined), {
+    error: "either public: true, or permissions with 'all' or 'any'",
+    path: ["permissions"],
+  });
+
+/** A whole table; names and matches are unique. */
+export const routesSchema = z
+  .array(routeSchema)
+  .max(1000)
+  .superRefine((routes, context) => {
+    const seen = new Map<string, number>();
+    for (const [at, route] of routes.entries()) {
+      const keys = [`name ${route.name}`, ...methodsOf(route).map((method) => `${method} ${route.host ?? "*"} ${shapeOf(route.path)}`)];
+      for (const key of keys) {
+        const first = seen.get(key);
+        if (first !== undefined && first !== at)
+          context.addIssue({ code: "custom", path: [at, key.startsWith("name") ? "name" : "path"], message: `the same as route ${first}: ${key}` });
+        seen.set(key, at);
+      }
+    }
+  });
+
+/** One validated route. */
+export type Route = z.infer<typeof routeSchema>;
+
+/** The table in force. `stamp` is the home cell's seq that put it in force, also its version; 0 before the first. */
+export interface RouteTable {
+  readonly stamp: number;
+  readonly routes: readonly Route[];
+}
+
+const routeTableSchema = z.object({ stamp: z.number().int().nonnegative(), routes: routesSchema });
+
+/** KV name of the published table. */
+export const ROUTES_RECORD_NAME = "routes";
+
+/** Reads a published table; anything malformed is as good as a miss. */
+export function parseRouteTable(value: unknown): RouteTable | undefined {
+  const parsed = routeTableSchema.safeParse(value);
+  return parsed.success ? parsed.data : undefined;
+}
+
+/** The methods a route answers: GET brings HEAD along (RFC 9110 section 9.1). */
+export function methodsOf(route: Route): string[] {
+  const methods: string[] = [...new Set<string>(route.methods)];
+  return methods.includes("GET") && !methods.includes("HEAD") ? [...methods, "HEAD"] : methods;
+}
+
+function shapeOf(path: string): string {
+  return path.replace(/:[A-Za-z_][A-Za-z0-9_]*/g, ":");
+}
