@@ -1,0 +1,48 @@
+/**
+ * Faults of the platform's KV that the local one never shows: it is always fresh, never refuses and never forgets.
+ * Everything behind these switches is the real local KV.
+ */
+
+/** What KV does at the moment; tests set it and put it back. */
+export const kvFaults = {
+  /** Puts never arrive: KV keeps whatever it has. */
+  putsRefused: false,
+  /** Reads answer as if the name did not exist. */
+  readsMiss: false,
+  /** Reads throw. */
+  readsRefused: false,
+  puts: 0,
+  gets: 0,
+  /** Names and times of puts that arrived, oldest first. */
+  arrived: [] as { readonly name: string; readonly atMs: number; readonly value: string }[],
+};
+
+/** Puts all switches back. */
+export function healKv(): void {
+  Object.assign(kvFaults, { putsRefused: false, readsMiss: false, readsRefused: false, puts: 0, gets: 0, arrived: [] });
+}
+
+/** The real namespace behind the switches. */
+export function faultyKv(kv: KVNamespace): KVNamespace {
+  return new Proxy(kv, {
+    get(target, property) {
+      if (property === "put") return (name: string, value: string) => put(target, name, value);
+      if (property === "get") return (name: string, options: "json") => get(target, name, options);
+      const member: unknown = Reflect.get(target, property);
+      return typeof member === "function" ? member.bind(target) : member;
+    },
+  });
+}
+
+async function put(kv: KVNamespace, name: string, value: string): Promise<void> {
+  kvFaults.puts += 1;
+  if (kvFaults.putsRefused) throw new Error("KV PUT failed: 429 Too Many Requests");
+  await kv.put(name, value);
+  kvFaults.arrived.push({ name, atMs: Date.now(), value });
+}
+
+async function get(kv: KVNamespace, name: string, options: "json"): Promise<unknown> {
+  kvFaults.gets += 1;
+  if (kvFaults.readsRefused) throw new Error("KV GET failed: 503");
+  return kvFaults.readsMiss ? null : kv.get(name, options);
+}

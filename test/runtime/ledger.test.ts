@@ -1,0 +1,186 @@
+/** One cell inside workerd: entries, idempotency, floors, the outbox, and what survives a restart. */
+import { env } from "cloudflare:workers";
+import { evictDurableObject, runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
+import { beforeEach, describe, expect, it } from "vitest";
+import { recordName } from "../../core/record.ts";
+import { standingOf } from "../../core/floor.ts";
+import { subjectsOf } from "../../core/record.ts";
+import { healKv, kvFaults } from "./faulty-kv.ts";
+import { envelope, minted, newId, replyOf } from "./ledger-commands.ts";
+
+const cell = () => env.LEDGER.getByName("cell-1");
+const home = () => env.LEDGER.getByName("cell-0");
+
+async function organization(): Promise<string> {
+  const id = newId("org");
+  replyOf(await cell().execute(envelope({ type: "create_organization", id, name: "Acme", external_id: null })));
+  return id;
+}
+
+async function permission(slug: string): Promise<void> {
+  const enabled_for = { user_api_keys: true, organization_api_keys: true };
+  const outcome = await home().execute(envelope({ type: "create_permission", id: newId("perm", 0), slug, name: slug, description: null, enabled_for }));
+  if (!outcome.ok && outcome.refusal.code !== "already_exists") throw new Error(outcome.refusal.message);
+}
+
+async function key(organizationId: string, permissions: readonly string[] = []) {
+  const id = newId("api_key");
+  const token = minted();
+  const owner = { type: "organization", id: organizationId } as const;
+  replyOf(await cell().execute(envelope({ type: "create_api_key", id, owner, name: "CI", permissions, expires_at_ms: null, minted: token, grantable: null })));
+  return { id, tokenId: token.token_id };
+}
+
+async function drain(stub: ReturnType<typeof cell>): Promise<void> {
+  for (let turn = 0; turn < 50; turn++) {
+    const pending = await runInDurableObject(stub, (_, state) => {
+      state.storage.sql.exec("UPDATE publications SET due_at_ms = 0 WHERE wanted_seq > published_seq");
+      return state.storage.sql.exec("SELECT 1 FROM publications WHERE wanted_seq > published_seq").toArray().length;
+    });
+    if (pending === 0) return;
+    await runDurableObjectAlarm(stub);
+  }
+  throw new Error("the outbox does not drain");
+}
+
+beforeEach(healKv);
+
+describe("the ledger", () => {
+  it("appends one entry per command and keeps an unbroken hash chain", async () => {
+    const before = (await cell().verify()).entries;
+    await key(await organization());
+    expect(await cell().verify()).toEqual({ entries: before + 2, brokenAt: null });
+  });
+
+  it("finds an entry that was changed behind its back", async () => {
+    await key(await organization());
+    const brokenAt = await runInDurableObject(cell(), (_, state) => {
+      const { sql } = state.storage;
+      const seq = sql.exec<{ seq: number }>("SELECT max(seq) AS seq FROM entries").one().seq - 1;
+      expect(() => sql.exec("UPDATE entries SET actor_id = 'somebody else' WHERE seq = ?", seq)).toThrow(/append-only/);
+      expect(() => sql.exec("DELETE FROM entries WHERE seq = ?", seq)).toThrow(/append-only/);
+      sql.exec("DROP TRIGGER entries_are_never_changed");
+      sql.exec("UPDATE entries SET actor_id = 'somebody else' WHERE seq = ?", seq);
+      return seq;
+    });
+    expect((await cell().verify()).brokenAt).toBe(brokenAt);
+    await runInDurableObject(cell(), (_, state) => void state.storage.sql.exec("UPDATE entries SET actor_id = 'test' WHERE seq = ?", brokenAt));
+    expect((await cell().verify()).brokenAt).toBeNull();
+  });
+
+  it("answers a repeated command as the first time and changes nothing", async () => {
+    const id = newId("org");
+    const sent = envelope({ type: "create_organization", id, name: "Twice", external_id: null });
+    const first = await cell().execute(sent);
+    const { entries } = await cell().verify();
+    const second = await cell().execute(sent);
+    expect(second).toEqual({ ...first, replayed: true });
+    expect((await cell().verify()).entries).toBe(entries);
+  });
+
+  it("refuses the same command id for another request", async () => {
+    const sent = envelope({ type: "create_organization", id: newId("org"), name: "One", external_id: null }, "same-id", "one");
+    replyOf(await cell().execute(sent));
+    const other = await cell().execute({ ...sent, fingerprint: "two" });
+    expect(other).toMatchObject({ ok: false, refusal: { code: "idempotency_key_reused" } });
+  });
+
+  it("leaves no trace of a refused command", async () => {
+    const { entries } = await cell().verify();
+    const refused = await cell().execute(envelope({ type: "revoke_api_key", id: newId("api_key") }));
+    expect(refused).toMatchObject({ ok: false, refusal: { code: "entity_not_found" } });
+    expect((await cell().verify()).entries).toBe(entries);
+  });
+
+  it("grants nothing that the owner may not hold", async () => {
+    const owner = { type: "organization", id: await organization() } as const;
+    const asked = envelope({ type: "create_api_key", id: newId("api_key"), owner, name: "x", permissions: ["no:such"], expires_at_ms: null, minted: minted(), grantable: null });
+    expect(await cell().execute(asked)).toMatchObject({ ok: false, refusal: { code: "permission_not_assignable", field: "permissions" } });
+    const platform = envelope({ type: "create_api_key", id: newId("api_key"), owner, name: "x", permissions: ["portcullis:api_keys:write"], expires_at_ms: null, minted: minted(), grantable: null });
+    expect(await cell().execute(platform)).toMatchObject({ ok: false, refusal: { code: "permission_not_assignable" } });
+  });
+
+  it("voids every copy from before a revocation, a narrowing and a new expiry", async () => {
+    await permission("a:read");
+    const { id, tokenId } = await key(await organization(), ["a:read"]);
+    const copy = await cell().resolve(tokenId);
+    if (!copy.found || copy.record.state !== "active") throw new Error("expected a live key");
+    const subject = { stamp: copy.record.stamp, subjects: subjectsOf(copy.record) };
+    expect(standingOf(subject, await cell().observe(tokenId))).toBe("current");
+    replyOf(await cell().execute(envelope({ type: "update_api_key", id, permissions: [], grantable: null })));
+    expect(standingOf(subject, await cell().observe(tokenId))).toBe("superseded");
+    replyOf(await cell().execute(envelope({ type: "expire_api_key", id, expires_at_ms: Date.now() + 60_000 })));
+    expect(standingOf(subject, await cell().observe(tokenId))).toBe("superseded");
+    replyOf(await cell().execute(envelope({ type: "revoke_api_key", id })));
+    expect(standingOf(subject, await cell().observe(tokenId))).toBe("revoked");
+  });
+
+  it("vouches for no record of a token it never issued", async () => {
+    const view = await cell().observe("x".repeat(26));
+    expect(standingOf({ stamp: view.seq, subjects: [] }, view)).toBe("superseded");
+    expect(await cell().resolve("x".repeat(26))).toEqual({ found: false });
+  });
+
+  it("has a changed catalogue in every cell when the command answers", async () => {
+    await permission("b:read");
+    for (const n of [0, 1, 2, 3]) expect(await env.LEDGER.getByName(`cell-${n}`).permission("b:read")).toMatchObject({ slug: "b:read" });
+  });
+
+  it("takes a permission away from existing keys when it leaves the catalogue", async () => {
+    await permission("c:read");
+    const { tokenId } = await key(await organization(), ["c:read"]);
+    const before = await cell().resolve(tokenId);
+    expect(before).toMatchObject({ record: { permissions: ["c:read"] } });
+    replyOf(await home().execute(envelope({ type: "delete_permission", slug: "c:read" })));
+    if (!before.found || before.record.state !== "active") throw new Error("expected a live key");
+    expect(standingOf({ stamp: before.record.stamp, subjects: subjectsOf(before.record) }, await cell().observe(tokenId))).toBe("superseded");
+    expect(await cell().resolve(tokenId)).toMatchObject({ record: { permissions: [] } });
+  });
+});
+
+describe("the outbox", () => {
+  it("publishes a record, then a tombstone in its place", async () => {
+    const { id, tokenId } = await key(await organization());
+    await drain(cell());
+    expect(await env.KEYS.get(recordName(tokenId), "json")).toMatchObject({ state: "active", key_id: id });
+    replyOf(await cell().execute(envelope({ type: "revoke_api_key", id })));
+    await drain(cell());
+    expect(await env.KEYS.get(recordName(tokenId), "json")).toMatchObject({ state: "revoked" });
+  });
+
+  it("tries again until KV takes the record, also after the object has been evicted", async () => {
+    kvFaults.putsRefused = true;
+    const { id, tokenId } = await key(await organization());
+    for (let attempt = 0; attempt < 3; attempt++) await runDurableObjectAlarm(cell());
+    expect(await env.KEYS.get(recordName(tokenId))).toBeNull();
+    await evictDurableObject(cell());
+    expect(await runInDurableObject(cell(), (_, state) => state.storage.getAlarm())).not.toBeNull();
+    kvFaults.putsRefused = false;
+    await drain(cell());
+    expect(await env.KEYS.get(recordName(tokenId), "json")).toMatchObject({ key_id: id });
+  });
+
+  it("sends several changes of one key in order, the last one last, at most one a second", async () => {
+    const { id, tokenId } = await key(await organization());
+    for (const name of ["one", "two", "three"]) replyOf(await cell().execute(envelope({ type: "update_api_key", id, name, grantable: null })));
+    const due = await runInDurableObject(cell(), (_, state) =>
+      state.storage.sql.exec<{ published_at_ms: number; due_at_ms: number; pending: number }>("SELECT published_at_ms, due_at_ms, wanted_seq > published_seq AS pending FROM publications WHERE token_id = ?", tokenId).one(),
+    );
+    if (due.published_at_ms > 0 && due.pending) expect(due.due_at_ms).toBeGreaterThanOrEqual(due.published_at_ms + 1000);
+    await drain(cell());
+    const stamps = kvFaults.arrived.filter((put) => put.name === recordName(tokenId)).map((put) => (JSON.parse(put.value) as { stamp: number }).stamp);
+    expect(stamps).toEqual(stamps.toSorted((a, b) => a - b));
+    const resolved = await cell().resolve(tokenId);
+    expect(resolved.found && stamps.at(-1)).toBe(resolved.found && resolved.record.stamp);
+  });
+
+  it("publishes again when a gateway finds KV empty long after the first time", async () => {
+    const { tokenId } = await key(await organization());
+    await drain(cell());
+    await env.KEYS.delete(recordName(tokenId));
+    await runInDurableObject(cell(), (_, state) => void state.storage.sql.exec("UPDATE publications SET published_at_ms = 0, published_seq = published_seq - 1, wanted_seq = wanted_seq - 1 WHERE token_id = ?", tokenId));
+    await cell().resolve(tokenId, null);
+    await drain(cell());
+    expect(await env.KEYS.get(recordName(tokenId), "json")).toMatchObject({ state: "active" });
+  });
+});
