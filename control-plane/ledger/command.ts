@@ -83,7 +83,6 @@ export interface Refusal {
     | "already_bootstrapped"
     | "api_key_already_expired"
     | "permission_not_assignable"
-    | "permission_in_use"
     | "membership_not_active"
     | "invalid_expiry"
     | "version_conflict"

@@ -86,13 +86,13 @@ async function publish(sql: SqlStorage, kv: Pick<KVNamespace, "put">, row: Pendi
 }
 
 async function withTimeout(promise: Promise<void>, ms: number): Promise<void> {
-  let timer: number | null = null;
+  let timer: ReturnType<typeof setTimeout> | undefined;
   const late = new Promise<never>((_, reject) => {
     timer = setTimeout(() => reject(new Error("the put did not answer in time")), ms);
   });
   try {
     await Promise.race([promise, late]);
   } finally {
-    clearTimeout(timer);
+    if (timer !== undefined) clearTimeout(timer);
   }
 }

@@ -1,0 +1,40 @@
+/** The control plane's settings. */
+import { z } from "zod";
+import { parseConfiguration, sharedFields, tagKeysOf } from "../core/configuration.ts";
+import type { Environment, TagKeys } from "../core/token.ts";
+
+/** Validated settings of the control plane. */
+export interface ControlPlaneConfiguration {
+  readonly tokenPrefix: string;
+  readonly cells: number;
+  readonly acceptedEnvironments: ReadonlySet<Environment>;
+  /** Environment of a key whose creator names none. */
+  readonly defaultEnvironment: Environment;
+  readonly tagKeys: TagKeys;
+  /** Seals tokens in remembered replies. */
+  readonly replySealKey: Uint8Array;
+  /** Admits the one call that makes the first key. */
+  readonly bootstrapSecret: string;
+}
+
+const schema = z.object({
+  ...sharedFields,
+  DEFAULT_ENVIRONMENT: z.enum(["live", "test"], { error: "must be 'live' or 'test'" }).default("live"),
+  REPLY_SEAL_KEY: z.string({ error: "is required (a secret: base64url of 32 bytes)" }).regex(/^[A-Za-z0-9_-]{43,}$/, "must be base64url of at least 32 bytes"),
+  BOOTSTRAP_SECRET: z.string({ error: "is required (a secret of at least 32 characters)" }).min(32, "must have at least 32 characters"),
+});
+
+/** Reads the control plane's bindings; throws a ConfigurationError that names every wrong field. */
+export function controlPlaneConfiguration(bindings: unknown): ControlPlaneConfiguration {
+  const parsed = parseConfiguration(schema, bindings);
+  const decode = (text: string) => new Uint8Array(Buffer.from(text, "base64url"));
+  return {
+    tokenPrefix: parsed.TOKEN_PREFIX,
+    cells: parsed.CELLS,
+    acceptedEnvironments: parsed.ACCEPTED_ENVIRONMENTS,
+    defaultEnvironment: parsed.DEFAULT_ENVIRONMENT,
+    tagKeys: tagKeysOf(parsed.TAG_KEYS, decode),
+    replySealKey: decode(parsed.REPLY_SEAL_KEY),
+    bootstrapSecret: parsed.BOOTSTRAP_SECRET,
+  };
+}

@@ -1,0 +1,21 @@
+/** The control plane Worker: the HTTP API, the ledger it hosts, and the reads it offers the gateway. */
+import { env } from "cloudflare:workers";
+import { controlPlaneApp } from "./app.ts";
+import { Cells } from "./cells.ts";
+import { controlPlaneConfiguration } from "./configuration.ts";
+import type { LedgerEnv } from "./ledger/ledger.ts";
+
+export { Ledger } from "./ledger/ledger.ts";
+export { LedgerReader } from "./ledger-reader.ts";
+
+const configuration = controlPlaneConfiguration(env);
+const bindings = env as unknown as LedgerEnv;
+
+const app = controlPlaneApp({
+  configuration,
+  cells: new Cells(bindings.LEDGER, configuration.cells),
+  now: () => Date.now(),
+  randomBytes: (target) => crypto.getRandomValues(target),
+});
+
+export default { fetch: (request: Request): Response | Promise<Response> => app.fetch(request) };

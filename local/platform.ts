@@ -1,0 +1,100 @@
+/** The whole system on one workerd: gateway, control plane and example API, each on its own loopback port. */
+import path from "node:path";
+import type { Readable } from "node:stream";
+import { build } from "esbuild";
+import { convertV4MiniflareOptions, Log, LogLevel, Miniflare } from "miniflare";
+import { unstable_getMiniflareWorkerOptions as workerOptionsOf } from "wrangler";
+
+/** Where the three Workers listen on 127.0.0.1; 0 picks a free port. */
+export interface Ports {
+  readonly gateway: number;
+  readonly controlPlane: number;
+  readonly exampleApi: number;
+}
+
+/** A running system. */
+export interface Platform {
+  readonly gateway: URL;
+  readonly controlPlane: URL;
+  readonly exampleApi: URL;
+  readonly miniflare: Miniflare;
+  /** Stops everything; nothing is left behind. */
+  stop(): Promise<void>;
+}
+
+/** What can be chosen when starting. */
+export interface PlatformOptions {
+  readonly ports: Ports;
+  /** Folder for KV and ledgers; absent: in memory, gone at the end. */
+  readonly stateDirectory?: string;
+  /** Settings and secrets by Worker, over those in wrangler.toml and .dev.vars. */
+  readonly bindings: Readonly<Record<"gateway" | "controlPlane", Readonly<Record<string, string>>>>;
+  /** Takes the Workers' log lines; absent: they are dropped. */
+  readonly log?: (line: string) => void;
+}
+
+const ROOT = path.resolve(import.meta.dirname, "..");
+const CONFIGURATIONS = { gateway: "wrangler.toml", controlPlane: "control-plane/wrangler.toml", exampleApi: "example-api/wrangler.toml" } as const;
+const NAMES = { gateway: "portcullis-gateway", controlPlane: "portcullis-control-plane", exampleApi: "portcullis-example-api" } as const;
+
+/** Bundles the Workers and starts them. */
+export async function startPlatform(options: PlatformOptions): Promise<Platform> {
+  process.env["WRANGLER_SEND_METRICS"] = "false";
+  process.env["CLOUDFLARE_CF_FETCH_ENABLED"] = "false";
+  const { ports, bindings } = options;
+  const workers = await Promise.all([
+    worker("gateway", ports.gateway, bindings.gateway),
+    worker("controlPlane", ports.controlPlane, bindings.controlPlane),
+    worker("exampleApi", ports.exampleApi, {}),
+  ]);
+  const persist = options.stateDirectory;
+  const miniflare = new Miniflare(
+    convertV4MiniflareOptions({
+      workers,
+      log: new Log(LogLevel.NONE),
+      handleRuntimeStdio: (stdout: Readable, stderr: Readable) => {
+        for (const stream of [stdout, stderr]) {
+          stream.setEncoding("utf8");
+          stream.on("data", (text: string) => options.log?.(text.trimEnd()));
+        }
+      },
+      ...(persist !== undefined && { kvPersist: path.join(persist, "kv"), durableObjectsPersist: path.join(persist, "ledger") }),
+    }),
+  );
+  await miniflare.ready;
+  const url = (name: keyof typeof NAMES) => miniflare.unsafeGetDirectURL(NAMES[name]);
+  return {
+    gateway: await url("gateway"),
+    controlPlane: await url("controlPlane"),
+    exampleApi: await url("exampleApi"),
+    miniflare,
+    stop: () => miniflare.dispose(),
+  };
+}
+
+async function worker(name: keyof typeof CONFIGURATIONS, port: number, bindings: Readonly<Record<string, string>>) {
+  const { main, workerOptions } = workerOptionsOf(path.join(ROOT, CONFIGURATIONS[name]));
+  if (main === undefined) throw new Error(`${CONFIGURATIONS[name]} names no main module`);
+  return {
+    ...workerOptions,
+    name: NAMES[name],
+    bindings: { ...(workerOptions["bindings"] as Record<string, string> | undefined), ...bindings },
+    modules: [{ type: "ESModule" as const, path: "index.mjs", contents: await bundle(main) }],
+    unsafeDirectSockets: [{ host: "127.0.0.1", port }],
+  };
+}
+
+/** One module of what a Worker needs. */
+export async function bundle(entry: string): Promise<string> {
+  const result = await build({
+    entryPoints: [entry],
+    bundle: true,
+    write: false,
+    format: "esm",
+    target: "es2024",
+    external: ["cloudflare:*", "node:*"],
+    conditions: ["workerd", "worker", "browser"],
+    logLevel: "silent",
+  });
+  return result.outputFiles[0]?.text ?? "";
+}
