@@ -5,7 +5,9 @@ import { defineConfig } from "vitest/config";
 const SYSTEM_TEST_TIMEOUT_MS = 120_000;
 
 function systemProject(name: string) {
-  return { test: { name, include: [`test/${name}/**/*.test.ts`], testTimeout: SYSTEM_TEST_TIMEOUT_MS, hookTimeout: SYSTEM_TEST_TIMEOUT_MS } };
+  return {
+    test: { name, include: [`test/${name}/**/*.test.ts`], testTimeout: SYSTEM_TEST_TIMEOUT_MS, hookTimeout: SYSTEM_TEST_TIMEOUT_MS },
+  };
 }
 
 export default defineConfig({

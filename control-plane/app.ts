@@ -22,7 +22,15 @@ export function controlPlaneApp(services: Services): Hono<AppEnvironment> {
     await next();
     c.header("X-Request-ID", requestId);
     c.header("Cache-Control", "no-store");
-    console.log(JSON.stringify({ event: "control_plane_request", request_id: requestId, method: c.req.method, status: c.res.status, ms: services.now() - startedAtMs }));
+    console.log(
+      JSON.stringify({
+        event: "control_plane_request",
+        request_id: requestId,
+        method: c.req.method,
+        status: c.res.status,
+        ms: services.now() - startedAtMs,
+      }),
+    );
   });
 
   /** `GET /health`: 200 while the Worker runs. */
@@ -46,7 +54,13 @@ export function controlPlaneApp(services: Services): Hono<AppEnvironment> {
     }
     console.log(JSON.stringify({ event: "control_plane_failure", request_id: c.get("requestId"), name: error.name }));
     c.header("Retry-After", "1");
-    return c.json({ message: "The ledger could not be reached or did not finish. Send the request again with the same Idempotency-Key.", code: "temporarily_unavailable" }, 503);
+    return c.json(
+      {
+        message: "The ledger could not be reached or did not finish. Send the request again with the same Idempotency-Key.",
+        code: "temporarily_unavailable",
+      },
+      503,
+    );
   });
   return app;
 }

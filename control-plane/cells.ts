@@ -14,7 +14,7 @@ export class Cells {
 
   /** The ledger of a cell, 0 to `count` - 1. */
   ledger(cell: number): LedgerContract {
-    return this.#namespace.getByName(cellName(cell)) as unknown as LedgerContract;
+    return this.#namespace.getByName(cellName(cell));
   }
 
   /** The ledger of what belongs to the whole installation. */

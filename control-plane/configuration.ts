@@ -20,7 +20,9 @@ export interface ControlPlaneConfiguration {
 const schema = z.object({
   ...sharedFields,
   DEFAULT_ENVIRONMENT: z.enum(["live", "test"], { error: "must be 'live' or 'test'" }).default("live"),
-  REPLY_SEAL_KEY: z.string({ error: "is required (a secret: base64url of 32 bytes)" }).regex(/^[A-Za-z0-9_-]{43,}$/, "must be base64url of at least 32 bytes"),
+  REPLY_SEAL_KEY: z
+    .string({ error: "is required (a secret: base64url of 32 bytes)" })
+    .regex(/^[A-Za-z0-9_-]{43,}$/, "must be base64url of at least 32 bytes"),
   BOOTSTRAP_SECRET: z.string({ error: "is required (a secret of at least 32 characters)" }).min(32, "must have at least 32 characters"),
 });
 

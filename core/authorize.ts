@@ -18,6 +18,7 @@ export function authorize(record: KeyRecord, presentedSha256: string, route: Rou
   const missing = notCovered(route.permissions?.all ?? [], record.permissions);
   if (missing.length > 0) return { allowed: false, reason: "insufficient_scope", missing, any: false };
   const any = route.permissions?.any;
-  if (any && !any.some((permission) => coversAny(record.permissions, permission))) return { allowed: false, reason: "insufficient_scope", missing: any, any: true };
+  if (any && !any.some((permission) => coversAny(record.permissions, permission)))
+    return { allowed: false, reason: "insufficient_scope", missing: any, any: true };
   return { allowed: true, record };
 }

@@ -13,7 +13,9 @@ const TAG_KEY = /^([0-9A-Za-z]):([A-Za-z0-9_-]{43,})$/;
 
 /** Fields common to the gateway and the control plane. */
 export const sharedFields = {
-  TOKEN_PREFIX: z.string({ error: "is required" }).regex(TOKEN_PREFIX_PATTERN, "must be 2 to 12 lower-case letters or digits, a letter first"),
+  TOKEN_PREFIX: z
+    .string({ error: "is required" })
+    .regex(TOKEN_PREFIX_PATTERN, "must be 2 to 12 lower-case letters or digits, a letter first"),
   CELLS: z.coerce.number({ error: "must be a number" }).int("must be a whole number").min(1, "must be 1 to 32").max(32, "must be 1 to 32"),
   ACCEPTED_ENVIRONMENTS: z
     .string({ error: "is required" })
@@ -22,7 +24,10 @@ export const sharedFields = {
     .transform((list): ReadonlySet<Environment> => new Set(list)),
   TAG_KEYS: z
     .string({ error: "is required (a secret: '<kid>:<base64url of 32 bytes>', several separated by ',', the first one signs)" })
-    .refine((text) => text.split(",").every((part) => TAG_KEY.test(part)), "must be '<kid>:<base64url of at least 32 bytes>', several separated by ','; <kid> is one letter or digit")
+    .refine(
+      (text) => text.split(",").every((part) => TAG_KEY.test(part)),
+      "must be '<kid>:<base64url of at least 32 bytes>', several separated by ','; <kid> is one letter or digit",
+    )
     .refine((text) => new Set(text.split(",").map((part) => part[0])).size === text.split(",").length, "must not name a key id twice"),
 } as const;
 

@@ -14,7 +14,11 @@ const HEADER_LENGTH_MAX = 512;
 const NONE: Credential = { kind: "none" };
 
 /** Reads the credential from two header values as the platform gives them: null when absent, repeats joined by ", ". */
-export function readCredential(authorization: string | null, xApiKey: string | null, decodeBase64: (text: string) => string | undefined): Credential {
+export function readCredential(
+  authorization: string | null,
+  xApiKey: string | null,
+  decodeBase64: (text: string) => string | undefined,
+): Credential {
   if (authorization === null && xApiKey === null) return NONE;
   if (authorization !== null && xApiKey !== null) return { kind: "refused", reason: "multiple_credentials" };
   return authorization === null ? fromXApiKey(xApiKey ?? "") : fromAuthorization(authorization, decodeBase64);
@@ -44,5 +48,7 @@ function fromBasic(text: string, decodeBase64: (text: string) => string | undefi
 }
 
 function presented(place: CredentialPlace, text: string): Credential {
-  return text.length === 0 || text.length > HEADER_LENGTH_MAX ? { kind: "refused", reason: "malformed_credential" } : { kind: "presented", place, text };
+  return text.length === 0 || text.length > HEADER_LENGTH_MAX
+    ? { kind: "refused", reason: "malformed_credential" }
+    : { kind: "presented", place, text };
 }

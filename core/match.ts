@@ -20,10 +20,14 @@ export function compileRoutes(table: RouteTable): CompiledRoutes {
 }
 
 /** The route of a request, by its host name in lower case and its normalised path; undefined: refuse. */
-export function matchRoute(compiled: CompiledRoutes, request: { readonly method: string; readonly host: string; readonly path: string }): Route | undefined {
+export function matchRoute(
+  compiled: CompiledRoutes,
+  request: { readonly method: string; readonly host: string; readonly path: string },
+): Route | undefined {
   const segments = request.path.slice(1).split("/");
   return compiled.routes.find(
-    ({ route, methods, segments: pattern }) => methods.has(request.method) && (route.host === undefined || route.host === request.host) && segmentsMatch(pattern, segments),
+    ({ route, methods, segments: pattern }) =>
+      methods.has(request.method) && (route.host === undefined || route.host === request.host) && segmentsMatch(pattern, segments),
   )?.route;
 }
 

@@ -32,25 +32,101 @@ export interface Told {
   readonly challenge?: "" | "invalid_request" | "invalid_token" | "insufficient_scope";
 }
 
-const invalidKey: Told = { status: 401, code: "invalid_key", title: "Invalid API key", detail: "The API key is not valid here: it is unknown, revoked or mistyped. Check it, or create a new one.", challenge: "invalid_token" };
+const invalidKey: Told = {
+  status: 401,
+  code: "invalid_key",
+  title: "Invalid API key",
+  detail: "The API key is not valid here: it is unknown, revoked or mistyped. Check it, or create a new one.",
+  challenge: "invalid_token",
+};
 
 /** The catalogue. */
 export const TOLD: Readonly<Record<Reason, Told>> = {
-  missing_credential: { status: 401, code: "missing_credential", title: "API key required", detail: "Send an API key: 'Authorization: Bearer <key>' or 'X-API-Key: <key>'.", challenge: "" },
-  multiple_credentials: { status: 400, code: "multiple_credentials", title: "More than one credential", detail: "Send the API key once, in one header only.", challenge: "invalid_request" },
-  malformed_credential: { status: 400, code: "malformed_credential", title: "Malformed credential", detail: "Send 'Authorization: Bearer <key>' or 'X-API-Key: <key>', with the key and nothing else.", challenge: "invalid_request" },
-  basic_not_allowed: { status: 401, code: "basic_not_allowed", title: "HTTP Basic is not accepted here", detail: "This route does not take the key as a Basic user name. Send 'Authorization: Bearer <key>'.", challenge: "invalid_token" },
-  malformed_token: { status: 401, code: "malformed_token", title: "Not an API key", detail: "The credential does not have the form of an API key of this service.", challenge: "invalid_token" },
-  checksum_mismatch: { status: 401, code: "checksum_mismatch", title: "Mistyped API key", detail: "The API key's checksum does not fit: it was mistyped or cut. Copy it again.", challenge: "invalid_token" },
+  missing_credential: {
+    status: 401,
+    code: "missing_credential",
+    title: "API key required",
+    detail: "Send an API key: 'Authorization: Bearer <key>' or 'X-API-Key: <key>'.",
+    challenge: "",
+  },
+  multiple_credentials: {
+    status: 400,
+    code: "multiple_credentials",
+    title: "More than one credential",
+    detail: "Send the API key once, in one header only.",
+    challenge: "invalid_request",
+  },
+  malformed_credential: {
+    status: 400,
+    code: "malformed_credential",
+    title: "Malformed credential",
+    detail: "Send 'Authorization: Bearer <key>' or 'X-API-Key: <key>', with the key and nothing else.",
+    challenge: "invalid_request",
+  },
+  basic_not_allowed: {
+    status: 401,
+    code: "basic_not_allowed",
+    title: "HTTP Basic is not accepted here",
+    detail: "This route does not take the key as a Basic user name. Send 'Authorization: Bearer <key>'.",
+    challenge: "invalid_token",
+  },
+  malformed_token: {
+    status: 401,
+    code: "malformed_token",
+    title: "Not an API key",
+    detail: "The credential does not have the form of an API key of this service.",
+    challenge: "invalid_token",
+  },
+  checksum_mismatch: {
+    status: 401,
+    code: "checksum_mismatch",
+    title: "Mistyped API key",
+    detail: "The API key's checksum does not fit: it was mistyped or cut. Copy it again.",
+    challenge: "invalid_token",
+  },
   forged_token: invalidKey,
-  wrong_environment: { status: 401, code: "wrong_environment", title: "Key of another environment", detail: "This gateway does not accept keys of that environment (live or test).", challenge: "invalid_token" },
-  ambiguous_path: { status: 400, code: "ambiguous_path", title: "Ambiguous path", detail: "The path has an encoding that servers read differently ('//', '..', ';', '%2F', '%00', double or invalid escapes). Send it in plain form." },
+  wrong_environment: {
+    status: 401,
+    code: "wrong_environment",
+    title: "Key of another environment",
+    detail: "This gateway does not accept keys of that environment (live or test).",
+    challenge: "invalid_token",
+  },
+  ambiguous_path: {
+    status: 400,
+    code: "ambiguous_path",
+    title: "Ambiguous path",
+    detail:
+      "The path has an encoding that servers read differently ('//', '..', ';', '%2F', '%00', double or invalid escapes). Send it in plain form.",
+  },
   no_route: { status: 404, code: "no_route", title: "No such route", detail: "No route matches this method, host and path." },
   unknown_key: invalidKey,
   invalid_secret: invalidKey,
   revoked_key: invalidKey,
-  expired_key: { status: 401, code: "expired_key", title: "Expired API key", detail: "The API key has expired. Create a new one.", challenge: "invalid_token" },
-  insufficient_scope: { status: 403, code: "insufficient_scope", title: "Missing permission", detail: "The API key lacks a permission that this route requires; see missing_permissions.", challenge: "insufficient_scope" },
-  ledger_unreachable: { status: 503, code: "ledger_unreachable", title: "Cannot decide now", detail: "Whether the API key is still good cannot be established at the moment, so the request was not let through. Try again shortly." },
-  upstream_unreachable: { status: 502, code: "upstream_unreachable", title: "Upstream unreachable", detail: "The gateway accepted the request but got no valid answer from the service behind it." },
+  expired_key: {
+    status: 401,
+    code: "expired_key",
+    title: "Expired API key",
+    detail: "The API key has expired. Create a new one.",
+    challenge: "invalid_token",
+  },
+  insufficient_scope: {
+    status: 403,
+    code: "insufficient_scope",
+    title: "Missing permission",
+    detail: "The API key lacks a permission that this route requires; see missing_permissions.",
+    challenge: "insufficient_scope",
+  },
+  ledger_unreachable: {
+    status: 503,
+    code: "ledger_unreachable",
+    title: "Cannot decide now",
+    detail: "Whether the API key is still good cannot be established at the moment, so the request was not let through. Try again shortly.",
+  },
+  upstream_unreachable: {
+    status: 502,
+    code: "upstream_unreachable",
+    title: "Upstream unreachable",
+    detail: "The gateway accepted the request but got no valid answer from the service behind it.",
+  },
 };

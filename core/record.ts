@@ -6,7 +6,7 @@
 import { z } from "zod";
 import type { Subject } from "./floor.ts";
 
-const owner = z.discriminatedUnion("type", [
+const ownerSchema = z.discriminatedUnion("type", [
   z.object({ type: z.literal("organization"), id: z.string() }),
   z.object({ type: z.literal("user"), id: z.string(), organization_id: z.string(), role: z.string() }),
 ]);
@@ -21,7 +21,7 @@ const activeRecord = z.object({
   /** Lower-case hexadecimal SHA-256 of the whole token. */
   sha256: z.string().length(64),
   key_id: z.string(),
-  owner,
+  owner: ownerSchema,
   environment: z.enum(["live", "test"]),
   /** Effective permissions at the stamp: granted ∩ what the owner may hold. */
   permissions: z.array(z.string()),

@@ -14,7 +14,14 @@ const pathPattern = z
   .refine((path) => path.startsWith("/"), "starts with '/'")
   .refine((path) => {
     const segments = path.slice(1).split("/");
-    return path === "/" || segments.every((segment, at) => (PATH_SEGMENT.test(segment) && segment !== "." && segment !== ".." ? segment !== "*" || at === segments.length - 1 : segment === "" && at === segments.length - 1));
+    return (
+      path === "/" ||
+      segments.every((segment, at) =>
+        PATH_SEGMENT.test(segment) && segment !== "." && segment !== ".."
+          ? segment !== "*" || at === segments.length - 1
+          : segment === "" && at === segments.length - 1,
+      )
+    );
   }, "segments are literals, ':name', or a last '*'; no '//', no dot segments, no encodings");
 
 const upstream = z
@@ -30,7 +37,11 @@ export const routeSchema = z
     /** Names the route in logs; unique in the table. */
     name: z.string().regex(/^[a-z0-9][a-z0-9._-]{0,63}$/, "lower-case letters, digits, '.', '_', '-'; at most 64"),
     /** Host name to match, lower-case, without port; absent: any. */
-    host: z.string().max(253).regex(/^[a-z0-9.-]+$/, "a lower-case host name without port").optional(),
+    host: z
+      .string()
+      .max(253)
+      .regex(/^[a-z0-9.-]+$/, "a lower-case host name without port")
+      .optional(),
     /** GET covers HEAD. */
     methods: z.array(z.enum(["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"])).min(1),
     path: pathPattern,
@@ -59,7 +70,11 @@ export const routesSchema = z
       for (const key of keys) {
         const first = seen.get(key);
         if (first !== undefined && first !== at)
-          context.addIssue({ code: "custom", path: [at, key.startsWith("name") ? "name" : "path"], message: `the same as route ${first}: ${key}` });
+          context.addIssue({
+            code: "custom",
+            path: [at, key.startsWith("name") ? "name" : "path"],
+            message: `the same as route ${first}: ${key}`,
+          });
         seen.set(key, at);
       }
     }

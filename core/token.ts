@@ -77,7 +77,11 @@ export function parseToken(text: string, prefix: string, keys: TagKeys, hmacSha2
   const headLength = prefix.length + 6;
   if (text.length !== headLength + BODY_LENGTH || !text.startsWith(prefix) || text.charCodeAt(prefix.length) !== UNDERSCORE)
     return "malformed_token";
-  const environment = text.startsWith("live_", prefix.length + 1) ? "live" : text.startsWith("test_", prefix.length + 1) ? "test" : undefined;
+  const environment = text.startsWith("live_", prefix.length + 1)
+    ? "live"
+    : text.startsWith("test_", prefix.length + 1)
+      ? "test"
+      : undefined;
   if (!environment) return "malformed_token";
   for (let i = headLength; i < text.length; i++) if (base62DigitOf(text.charCodeAt(i)) < 0) return "malformed_token";
   const checkedLength = text.length - CHECKSUM_LENGTH;

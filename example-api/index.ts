@@ -63,6 +63,9 @@ app.post("/invoices/:id/pay", (c) => {
   return c.json({ caller: caller(c), invoice: paid });
 });
 /** `POST /echo`: the body back as it comes. */
-app.post("/echo", (c) => new Response(c.req.raw.body, { headers: { "Content-Type": c.req.header("Content-Type") ?? "application/octet-stream" } }));
+app.post(
+  "/echo",
+  (c) => new Response(c.req.raw.body, { headers: { "Content-Type": c.req.header("Content-Type") ?? "application/octet-stream" } }),
+);
 
 export default app;

@@ -13,7 +13,11 @@ interface Step {
 async function play(step: Step): Promise<Record<string, unknown>> {
   const startedAtMs = performance.now();
   const headers = { Authorization: `Bearer ${step.token}`, ...(step.body !== undefined && { "Content-Type": "application/json" }) };
-  const response = await fetch(step.url, { method: step.method, headers, ...(step.body !== undefined && { body: JSON.stringify(step.body) }) });
+  const response = await fetch(step.url, {
+    method: step.method,
+    headers,
+    ...(step.body !== undefined && { body: JSON.stringify(step.body) }),
+  });
   const text = await response.text();
   const ms = (performance.now() - startedAtMs).toFixed(1);
   console.log(`\n${step.says}\n  ${step.method} ${step.url}\n  ${response.status} in ${ms} ms  ${shown(text)}`);
@@ -28,11 +32,36 @@ function shown(text: string): string {
 
 async function demo({ gateway, controlPlane, organizationId, adminKey }: Installation): Promise<void> {
   const keys = `${controlPlane}organizations/${organizationId}/api_keys`;
-  const created = await play({ says: "1. Create a key that may read orders", method: "POST", url: keys, token: adminKey, body: { name: "Demo", permissions: ["orders:read"] }, expects: 201 });
+  const created = await play({
+    says: "1. Create a key that may read orders",
+    method: "POST",
+    url: keys,
+    token: adminKey,
+    body: { name: "Demo", permissions: ["orders:read"] },
+    expects: 201,
+  });
   const token = String(created["value"]);
-  await play({ says: "2. Call the API through the gateway: accepted at once", method: "GET", url: `${gateway}orders`, token, expects: 200 });
-  await play({ says: "3. A route that needs another permission: refused, naming it", method: "GET", url: `${gateway}invoices`, token, expects: 403 });
-  await play({ says: "4. Revoke the key", method: "DELETE", url: `${controlPlane}api_keys/${String(created["id"])}`, token: adminKey, expects: 204 });
+  await play({
+    says: "2. Call the API through the gateway: accepted at once",
+    method: "GET",
+    url: `${gateway}orders`,
+    token,
+    expects: 200,
+  });
+  await play({
+    says: "3. A route that needs another permission: refused, naming it",
+    method: "GET",
+    url: `${gateway}invoices`,
+    token,
+    expects: 403,
+  });
+  await play({
+    says: "4. Revoke the key",
+    method: "DELETE",
+    url: `${controlPlane}api_keys/${String(created["id"])}`,
+    token: adminKey,
+    expects: 204,
+  });
   await play({ says: "5. The very next request: refused", method: "GET", url: `${gateway}orders`, token, expects: 401 });
   console.log("\nAll answers were as expected.");
 }
@@ -46,6 +75,10 @@ try {
   await demo(installation);
 } catch (error) {
   const unreachable = error instanceof TypeError;
-  console.error(unreachable ? `Nothing answers at ${installation.gateway}. Start the system in another terminal: npm start` : `\n${error instanceof Error ? error.message : String(error)}`);
+  console.error(
+    unreachable
+      ? `Nothing answers at ${installation.gateway}. Start the system in another terminal: npm start`
+      : `\n${error instanceof Error ? error.message : String(error)}`,
+  );
   process.exit(1);
 }

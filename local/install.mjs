@@ -7,7 +7,10 @@ const installed = "node_modules/.package-lock.json";
 const upToDate = existsSync(installed) && statSync(installed).mtimeMs >= statSync("package-lock.json").mtimeMs;
 if (!upToDate) {
   console.error("Installing what is missing (npm ci) …");
-  const { status } = spawnSync("npm", ["ci", "--loglevel=error"], { stdio: ["ignore", "ignore", "inherit"], shell: process.platform === "win32" });
+  const { status } = spawnSync("npm", ["ci", "--loglevel=error"], {
+    stdio: ["ignore", "ignore", "inherit"],
+    shell: process.platform === "win32",
+  });
   if (status !== 0) {
     console.error("npm ci did not succeed. Check the network, then run the same command again.");
     process.exit(1);

@@ -25,7 +25,11 @@ export const HELP = `npm start [-- options]
 /** Reads the arguments; throws an {@link OptionError} for what it does not know. */
 export function startOptions(args: readonly string[]): StartOptions {
   const { values } = parse(args);
-  const ports = { gateway: port(values["gateway-port"], 8787), controlPlane: port(values["control-plane-port"], 8788), exampleApi: port(values["api-port"], 8789) };
+  const ports = {
+    gateway: port(values["gateway-port"], 8787),
+    controlPlane: port(values["control-plane-port"], 8788),
+    exampleApi: port(values["api-port"], 8789),
+  };
   if (new Set(Object.values(ports)).size < 3) throw new OptionError("The three ports must differ.");
   return { help: values.help === true, reset: values.reset === true, ports };
 }
@@ -34,7 +38,13 @@ function parse(args: readonly string[]) {
   try {
     return parseArgs({
       args: [...args],
-      options: { help: { type: "boolean" }, reset: { type: "boolean" }, "gateway-port": { type: "string" }, "control-plane-port": { type: "string" }, "api-port": { type: "string" } },
+      options: {
+        help: { type: "boolean" },
+        reset: { type: "boolean" },
+        "gateway-port": { type: "string" },
+        "control-plane-port": { type: "string" },
+        "api-port": { type: "string" },
+      },
     });
   } catch (error) {
     throw new OptionError(`${error instanceof Error ? error.message.split(". ")[0] : "Bad option"}. Try 'npm start -- --help'.`);
@@ -44,6 +54,7 @@ function parse(args: readonly string[]) {
 function port(text: string | undefined, usual: number): number {
   if (text === undefined) return usual;
   const number = Number(text);
-  if (!/^\d+$/.test(text) || number < 1 || number > 65_535) throw new OptionError(`'${text}' is not a port: give a number from 1 to 65535.`);
+  if (!/^\d+$/.test(text) || number < 1 || number > 65_535)
+    throw new OptionError(`'${text}' is not a port: give a number from 1 to 65535.`);
   return number;
 }

@@ -34,7 +34,11 @@ export interface PlatformOptions {
 }
 
 const ROOT = path.resolve(import.meta.dirname, "..");
-const CONFIGURATIONS = { gateway: "wrangler.toml", controlPlane: "control-plane/wrangler.toml", exampleApi: "example-api/wrangler.toml" } as const;
+const CONFIGURATIONS = {
+  gateway: "wrangler.toml",
+  controlPlane: "control-plane/wrangler.toml",
+  exampleApi: "example-api/wrangler.toml",
+} as const;
 const NAMES = { gateway: "portcullis-gateway", controlPlane: "portcullis-control-plane", exampleApi: "portcullis-example-api" } as const;
 
 /** Bundles the Workers and starts them. */

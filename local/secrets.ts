@@ -25,10 +25,18 @@ export function localSecrets(): { readonly gateway: Record<string, string>; read
 }
 
 function write(file: string, secrets: Readonly<Record<string, string>>): void {
-  writeFileSync(file, Object.entries(secrets).map(([name, value]) => `${name}=${value}\n`).join(""), { mode: 0o600 });
+  writeFileSync(
+    file,
+    Object.entries(secrets)
+      .map(([name, value]) => `${name}=${value}\n`)
+      .join(""),
+    { mode: 0o600 },
+  );
 }
 
 function read(file: string): Record<string, string> {
-  const lines = readFileSync(file, "utf8").split("\n").filter((line) => /^[A-Z_]+=/.test(line));
+  const lines = readFileSync(file, "utf8")
+    .split("\n")
+    .filter((line) => /^[A-Z_]+=/.test(line));
   return Object.fromEntries(lines.map((line) => [line.slice(0, line.indexOf("=")), line.slice(line.indexOf("=") + 1).trim()]));
 }

@@ -38,7 +38,17 @@ export async function firstAdminKey(controlPlane: URL, bootstrapSecret: string):
 
 /** Fills the installation. */
 export async function seed(controlPlane: URL, adminKey: string, upstream: string): Promise<Seeded> {
-  const post = (path: string, body: Json) => existing(callApi(controlPlane, adminKey, "POST", path, body, `seed-${path}-${JSON.stringify(body).length}-${String(body["slug"] ?? body["email"] ?? body["user_id"] ?? body["name"])}`));
+  const post = (path: string, body: Json) =>
+    existing(
+      callApi(
+        controlPlane,
+        adminKey,
+        "POST",
+        path,
+        body,
+        `seed-${path}-${JSON.stringify(body).length}-${String(body["slug"] ?? body["email"] ?? body["user_id"] ?? body["name"])}`,
+      ),
+    );
   for (const slug of PERMISSIONS) await post("/authorization/permissions", { slug, name: slug });
   for (const [slug, permissions] of Object.entries(ROLES)) {
     await post("/authorization/roles", { slug, name: slug });

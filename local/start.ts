@@ -14,7 +14,12 @@ async function main(): Promise<void> {
   for (const [name, port] of Object.entries(options.ports)) await requireFreePort(port, name);
   if (options.reset) forgetInstallation();
   console.log("Starting the gateway, the control plane and an example API on one workerd …");
-  const platform = await startPlatform({ ports: options.ports, stateDirectory: STATE_DIRECTORY, bindings: localSecrets(), log: (line) => console.log(line) });
+  const platform = await startPlatform({
+    ports: options.ports,
+    stateDirectory: STATE_DIRECTORY,
+    bindings: localSecrets(),
+    log: (line) => console.log(line),
+  });
   stopOnSignal(platform);
   const seeded = await prepare(platform, options);
   noteInstallation({ ...seeded, gateway: platform.gateway.href, controlPlane: platform.controlPlane.href });
@@ -25,7 +30,12 @@ async function main(): Promise<void> {
 async function prepare(platform: Platform, options: StartOptions): Promise<Seeded> {
   const upstream = `http://127.0.0.1:${options.ports.exampleApi}`;
   const known = readInstallation();
-  if (!known) return seed(platform.controlPlane, await firstAdminKey(platform.controlPlane, localSecrets().controlPlane["BOOTSTRAP_SECRET"] ?? ""), upstream);
+  if (!known)
+    return seed(
+      platform.controlPlane,
+      await firstAdminKey(platform.controlPlane, localSecrets().controlPlane["BOOTSTRAP_SECRET"] ?? ""),
+      upstream,
+    );
   const table = await callApi(platform.controlPlane, known.adminKey, "GET", "/routes");
   const stale = !JSON.stringify(table["routes"]).includes(`"${upstream}"`);
   if (stale) await callApi(platform.controlPlane, known.adminKey, "PUT", "/routes", { routes: exampleRoutes(upstream) });
@@ -48,12 +58,19 @@ async function requireFreePort(port: number, name: string): Promise<void> {
     probe.listen(port, "127.0.0.1", () => probe.close(() => resolve(true)));
   });
   const option = { gateway: "--gateway-port", controlPlane: "--control-plane-port", exampleApi: "--api-port" }[name] ?? "";
-  if (!free) throw new OptionError(`Port ${port} is taken by another program. Stop that one, or choose another port: npm start -- ${option} ${port + 1000}`);
+  if (!free)
+    throw new OptionError(
+      `Port ${port} is taken by another program. Stop that one, or choose another port: npm start -- ${option} ${port + 1000}`,
+    );
 }
 
 try {
   await main();
 } catch (error) {
-  console.error(error instanceof OptionError ? error.message : `Could not start: ${error instanceof Error ? error.message : String(error)}\nIf the local state is damaged, begin anew: npm start -- --reset`);
+  console.error(
+    error instanceof OptionError
+      ? error.message
+      : `Could not start: ${error instanceof Error ? error.message : String(error)}\nIf the local state is damaged, begin anew: npm start -- --reset`,
+  );
   process.exit(1);
 }

@@ -18,7 +18,12 @@ export interface Accepted {
 /** The request the upstream gets. */
 export function upstreamRequest(accepted: Accepted): Request {
   const { request, route, path, search } = accepted;
-  return new Request(route.upstream + path + search, { method: request.method, headers: requestHeaders(accepted), body: request.body, redirect: "manual" });
+  return new Request(route.upstream + path + search, {
+    method: request.method,
+    headers: requestHeaders(accepted),
+    body: request.body,
+    redirect: "manual",
+  });
 }
 
 /** The response the client gets, or undefined when the upstream's is no final answer. */
@@ -37,7 +42,8 @@ function requestHeaders({ request, record, requestId }: Accepted): Headers {
   const client = headers.get("cf-connecting-ip");
   const host = headers.get("host");
   for (const name of REQUEST_HEADERS_REMOVED) headers.delete(name);
-  for (const name of [...headers.keys()]) if (name.startsWith(IDENTITY_HEADER_PREFIX)) headers.delete(name);
+  const claimed = Array.from(headers.keys()).filter((name) => name.startsWith(IDENTITY_HEADER_PREFIX));
+  for (const name of claimed) headers.delete(name);
   if (record) headers.delete("authorization");
   headers.append("Via", VIA);
   if (client !== null) headers.set("X-Forwarded-For", client);

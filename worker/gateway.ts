@@ -24,8 +24,20 @@ interface Presented {
   readonly basic: boolean;
 }
 
-type Refused = { readonly reason: Reason; readonly missing?: readonly string[]; readonly any?: boolean; readonly route?: Route; readonly seq?: number };
-type Allowed = { readonly route: Route; readonly record: ActiveRecord | null; readonly path: string; readonly search: string; readonly seq: number };
+type Refused = {
+  readonly reason: Reason;
+  readonly missing?: readonly string[];
+  readonly any?: boolean;
+  readonly route?: Route;
+  readonly seq?: number;
+};
+type Allowed = {
+  readonly route: Route;
+  readonly record: ActiveRecord | null;
+  readonly path: string;
+  readonly search: string;
+  readonly seq: number;
+};
 
 export class Gateway {
   readonly #configuration: GatewayConfiguration;
@@ -45,8 +57,14 @@ export class Gateway {
     const decision = await this.#decide(request, timing);
     if ("reason" in decision) return this.#refuse(request, requestId, timing, decision);
     const response = await this.#forward(request, requestId, timing, decision);
-    if (!response) return this.#refuse(request, requestId, timing, { reason: "upstream_unreachable", route: decision.route, seq: decision.seq });
-    this.#log("allow", requestId, request, timing, { status: response.status, route: decision.route, seq: decision.seq, record: decision.record });
+    if (!response)
+      return this.#refuse(request, requestId, timing, { reason: "upstream_unreachable", route: decision.route, seq: decision.seq });
+    this.#log("allow", requestId, request, timing, {
+      status: response.status,
+      route: decision.route,
+      seq: decision.seq,
+      record: decision.record,
+    });
     if (this.#configuration.serverTiming && response.status !== 101) response.headers.append("Server-Timing", timing.header());
     return response;
   }
@@ -79,10 +97,19 @@ export class Gateway {
     return { text: credential.text, token, basic: credential.place === "basic" };
   }
 
-  async #decideByLedger(request: Request, presented: Presented | null, target: { host: string; path: string; search: string }, timing: Timing): Promise<Allowed | Refused> {
+  async #decideByLedger(
+    request: Request,
+    presented: Presented | null,
+    target: { host: string; path: string; search: string },
+    timing: Timing,
+  ): Promise<Allowed | Refused> {
     const { observation, copy } = await this.#source.observe(presented?.token ?? null, timing);
     const seq = observation.token?.seq ?? observation.routes.seq;
-    const route = matchRoute(await this.#source.routes(observation.routes, timing), { method: request.method, host: target.host, path: target.path });
+    const route = matchRoute(await this.#source.routes(observation.routes, timing), {
+      method: request.method,
+      host: target.host,
+      path: target.path,
+    });
     if (!route) return { reason: "no_route", seq };
     const allowed = { route, path: target.path, search: target.search, seq };
     if (!presented) return route.public ? { ...allowed, record: null } : { reason: "missing_credential", route, seq };
@@ -105,7 +132,12 @@ export class Gateway {
   #refuse(request: Request, requestId: string, timing: Timing, refused: Refused): Response {
     const { reason, missing, any, route, seq } = refused;
     this.#log("deny", requestId, request, timing, { reason, status: TOLD[reason].status, route, seq });
-    const response = refusalResponse(reason, { requestId, method: request.method, ...(missing && { missing }), ...(any !== undefined && { any }) });
+    const response = refusalResponse(reason, {
+      requestId,
+      method: request.method,
+      ...(missing && { missing }),
+      ...(any !== undefined && { any }),
+    });
     if (this.#configuration.serverTiming) response.headers.append("Server-Timing", timing.header());
     return response;
   }
@@ -116,7 +148,13 @@ export class Gateway {
     requestId: string,
     request: Request,
     timing: Timing,
-    facts: { readonly status: number; readonly reason?: Reason; readonly route: Route | undefined; readonly seq: number | undefined; readonly record?: ActiveRecord | null },
+    facts: {
+      readonly status: number;
+      readonly reason?: Reason;
+      readonly route: Route | undefined;
+      readonly seq: number | undefined;
+      readonly record?: ActiveRecord | null;
+    },
   ): void {
     const { record } = facts;
     const organization = record && (record.owner.type === "user" ? record.owner.organization_id : record.owner.id);

@@ -24,7 +24,10 @@ const PREPARED = Object.fromEntries(Object.entries(TOLD).map(([reason, told]) =>
 /** The response for a refusal. */
 export function refusalResponse(reason: Reason, context: RefusalContext): Response {
   const { bodyHead, headers } = PREPARED[reason];
-  const all: [string, string][] = [...headers.map(([name, value]): [string, string] => [name, value]), ["Portcullis-Request-Id", context.requestId]];
+  const all: [string, string][] = [
+    ...headers.map(([name, value]): [string, string] => [name, value]),
+    ["Portcullis-Request-Id", context.requestId],
+  ];
   if (context.missing) all.push(["WWW-Authenticate", scopeChallenge(context.missing)]);
   const body = context.method === "HEAD" ? null : bodyHead + tail(context);
   return new Response(body, { status: TOLD[reason].status, headers: all });
@@ -44,7 +47,9 @@ function prepare(told: Told): Prepared {
 }
 
 function tail(context: RefusalContext): string {
-  const missing = context.missing ? `,"missing_permissions":${JSON.stringify(context.missing)},"required":"${context.any ? "any" : "all"}"` : "";
+  const missing = context.missing
+    ? `,"missing_permissions":${JSON.stringify(context.missing)},"required":"${context.any ? "any" : "all"}"`
+    : "";
   return `,"request_id":"${context.requestId}"${missing}}`;
 }
 

@@ -38,7 +38,13 @@ export function apiKeyRoutes(services: Services): Hono<AppEnvironment> {
     const { caller, body, repetition } = await admit(services, c, "portcullis:api_keys:write", change);
     const id = c.req.param("id");
     const cell = cellOf(id);
-    const command = { type: "update_api_key", id, grantable: await grantableOn(id, cell, caller), ...(body.name !== undefined && { name: body.name }), ...(body.permissions && { permissions: body.permissions }) } as const;
+    const command = {
+      type: "update_api_key",
+      id,
+      grantable: await grantableOn(id, cell, caller),
+      ...(body.name !== undefined && { name: body.name }),
+      ...(body.permissions && { permissions: body.permissions }),
+    } as const;
     return c.json((await send(services, command, { cell, actor: actorOf(caller), repetition })).reply);
   });
 
@@ -47,7 +53,9 @@ export function apiKeyRoutes(services: Services): Hono<AppEnvironment> {
     const { caller, body, repetition } = await admit(services, c, "portcullis:api_keys:write", expiry);
     const id = c.req.param("id");
     const expires_at_ms = body.expires_at === undefined ? "now" : body.expires_at;
-    return c.json((await send(services, { type: "expire_api_key", id, expires_at_ms }, { cell: cellOf(id), actor: actorOf(caller), repetition })).reply);
+    return c.json(
+      (await send(services, { type: "expire_api_key", id, expires_at_ms }, { cell: cellOf(id), actor: actorOf(caller), repetition })).reply,
+    );
   });
 
   /** `DELETE /api_keys/:id`: 204 when no gateway accepts it any more; 404. */

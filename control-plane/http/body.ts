@@ -16,7 +16,8 @@ export async function readBodyText(request: Request): Promise<string> {
   const bytes = await readCapped(request.body);
   if (bytes.length === 0) return "";
   const type = request.headers.get("content-type")?.split(";")[0]?.trim().toLowerCase();
-  if (type !== "application/json") throw new ApiError(415, "unsupported_media_type", "Send the body as JSON, with 'Content-Type: application/json'.");
+  if (type !== "application/json")
+    throw new ApiError(415, "unsupported_media_type", "Send the body as JSON, with 'Content-Type: application/json'.");
   try {
     return new TextDecoder("utf-8", { fatal: true, ignoreBOM: false }).decode(bytes);
   } catch {

@@ -31,10 +31,21 @@ export function hmacSha256(key: Uint8Array, message: string): Uint8Array {
 }
 
 /** Establishes the caller by asking the ledger itself, every time. 401 for everyone else, without saying why. */
-export async function authenticate(request: Request, configuration: ControlPlaneConfiguration, cells: Cells, nowMs: number): Promise<Caller> {
+export async function authenticate(
+  request: Request,
+  configuration: ControlPlaneConfiguration,
+  cells: Cells,
+  nowMs: number,
+): Promise<Caller> {
   const text = bearerOf(request);
   const token = text === undefined ? "malformed_token" : parseToken(text, configuration.tokenPrefix, configuration.tagKeys, hmacSha256);
-  if (text === undefined || typeof token === "string" || token.cell >= cells.count || !configuration.acceptedEnvironments.has(token.environment)) throw unauthorized();
+  if (
+    text === undefined ||
+    typeof token === "string" ||
+    token.cell >= cells.count ||
+    !configuration.acceptedEnvironments.has(token.environment)
+  )
+    throw unauthorized();
   const resolution = await cells.ledger(token.cell).resolve(token.tokenId);
   const record = resolution.found ? resolution.record : undefined;
   if (record?.state !== "active" || !equalInConstantTime(sha256Hex(text), record.sha256)) throw unauthorized();
@@ -46,7 +57,9 @@ export async function authenticate(request: Request, configuration: ControlPlane
 /** 403 unless the caller holds the permission. */
 export function requirePermission(caller: Caller, permission: PlatformPermission): void {
   if (!coversAny(caller.permissions, permission))
-    throw new ApiError(403, "insufficient_permissions", `This call needs the permission '${permission}', which your key does not have.`, { missing_permissions: [permission] });
+    throw new ApiError(403, "insufficient_permissions", `This call needs the permission '${permission}', which your key does not have.`, {
+      missing_permissions: [permission],
+    });
 }
 
 /** The answer to whoever is nobody. */

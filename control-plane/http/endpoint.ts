@@ -32,10 +32,19 @@ export interface Call<Body> {
 }
 
 /** Authenticates, checks the permission the endpoint declares, and reads the body through its schema, in this order. */
-export async function admit<Schema extends z.ZodType>(services: Services, c: Context<AppEnvironment>, permission: PlatformPermission, schema: Schema): Promise<Call<z.output<Schema>>> {
+export async function admit<Schema extends z.ZodType>(
+  services: Services,
+  c: Context<AppEnvironment>,
+  permission: PlatformPermission,
+  schema: Schema,
+): Promise<Call<z.output<Schema>>> {
   const caller = await admitCaller(services, c, permission);
   const text = await readBodyText(c.req.raw);
-  return { caller, body: parseBody(text, schema), repetition: repetitionOf(c.req.raw, caller.keyId, text, services.configuration.replySealKey) };
+  return {
+    caller,
+    body: parseBody(text, schema),
+    repetition: repetitionOf(c.req.raw, caller.keyId, text, services.configuration.replySealKey),
+  };
 }
 
 /** Authenticates and checks the permission the endpoint declares; for requests without a body. */
@@ -57,7 +66,11 @@ export interface Sending {
 }
 
 /** Sends a command; answers its reply, and the secret of the first time if this is a repeat. */
-export async function send(services: Services, command: Command, sending: Sending): Promise<{ readonly reply: Record<string, unknown>; readonly secret: string | undefined }> {
+export async function send(
+  services: Services,
+  command: Command,
+  sending: Sending,
+): Promise<{ readonly reply: Record<string, unknown>; readonly secret: string | undefined }> {
   const { cell, actor, repetition, secret, codes } = sending;
   const { commandId, fingerprint } = repetition;
   const sealedReply = secret === undefined || repetition.seal === null ? null : await repetition.seal(secret);

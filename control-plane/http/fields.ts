@@ -5,10 +5,20 @@ import { z } from "zod";
 const CONTROL = /[\u0000-\u001f\u007f]/;
 
 /** A name shown to people: 1 to 255 characters, no control characters. */
-export const displayName = z.string().trim().min(1, "must not be empty").max(255, "at most 255 characters").refine((text) => !CONTROL.test(text), "must not hold control characters");
+export const displayName = z
+  .string()
+  .trim()
+  .min(1, "must not be empty")
+  .max(255, "at most 255 characters")
+  .refine((text) => !CONTROL.test(text), "must not hold control characters");
 
 /** An id given by the customer's own system. */
-export const externalId = z.string().min(1).max(255).nullish().transform((id) => id ?? null);
+export const externalId = z
+  .string()
+  .min(1)
+  .max(255)
+  .nullish()
+  .transform((id) => id ?? null);
 
 /** Permission slugs as granted. */
 export const permissionSlugs = z.array(z.string().max(48)).max(256);

@@ -24,7 +24,8 @@ export function repetitionOf(request: Request, callerId: string, bodyText: strin
     throw invalid([{ code: "invalid", field: "Idempotency-Key", message: "must be 1 to 255 visible ASCII characters" }]);
   const scoped = `${callerId}\n${header ?? crypto.randomUUID()}`;
   const key = hmacSha256(sealKey, scoped);
-  const seal = (secret: string) => new CompactEncrypt(new TextEncoder().encode(secret)).setProtectedHeader({ alg: "dir", enc: "A256GCM" }).encrypt(key);
+  const seal = (secret: string) =>
+    new CompactEncrypt(new TextEncoder().encode(secret)).setProtectedHeader({ alg: "dir", enc: "A256GCM" }).encrypt(key);
   const open = async (sealed: string) => new TextDecoder().decode((await compactDecrypt(sealed, key)).plaintext);
   return { commandId: sha256Hex(scoped), fingerprint, seal: header === null ? null : seal, open };
 }

@@ -23,7 +23,14 @@ export function membershipRoutes(services: Services): Hono<AppEnvironment> {
     if (!user) throw notFound("User", body.user_id);
     const cell = cells.cellOf(body.organization_id);
     const id = mintId("om", services.now(), services.randomBytes, cell);
-    const command = { type: "create_membership", id, organization_id: body.organization_id, user_id: user.id, user_email: user.email, role: body.role_slug } as const;
+    const command = {
+      type: "create_membership",
+      id,
+      organization_id: body.organization_id,
+      user_id: user.id,
+      user_email: user.email,
+      role: body.role_slug,
+    } as const;
     const sending = { cell, actor: actorOf(caller), repetition, codes: { already_exists: "organization_membership_already_exists" } };
     return c.json((await send(services, command, sending)).reply, 201);
   });
@@ -37,7 +44,9 @@ export function membershipRoutes(services: Services): Hono<AppEnvironment> {
     if (!user_id && !organization_id) throw new ApiError(400, "missing_user_id_or_organization_id", "Send user_id or organization_id.");
     const filter = { ...(user_id && { user_id }), ...(organization_id && { organization_id }) };
     const walk = walkOf(page);
-    const slices = organization_id ? [await cells.ledger(cells.cellOf(organization_id)).listMemberships(filter, walk)] : await cells.everywhere((ledger) => ledger.listMemberships(filter, walk));
+    const slices = organization_id
+      ? [await cells.ledger(cells.cellOf(organization_id)).listMemberships(filter, walk)]
+      : await cells.everywhere((ledger) => ledger.listMemberships(filter, walk));
     return c.json(assemblePage(page, slices));
   });
 
@@ -54,7 +63,15 @@ export function membershipRoutes(services: Services): Hono<AppEnvironment> {
   app.put("/:id", async (c) => {
     const { caller, body, repetition } = await admit(services, c, "portcullis:organizations:write", newRole);
     const id = c.req.param("id");
-    return c.json((await send(services, { type: "change_membership_role", id, role: body.role_slug }, { cell: cellOf(id), actor: actorOf(caller), repetition })).reply);
+    return c.json(
+      (
+        await send(
+          services,
+          { type: "change_membership_role", id, role: body.role_slug },
+          { cell: cellOf(id), actor: actorOf(caller), repetition },
+        )
+      ).reply,
+    );
   });
 
   /** `DELETE …/:id`: 204 when the user's keys in the organization are dead; the organization's keys live on; 404. */

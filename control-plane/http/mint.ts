@@ -6,9 +6,16 @@ import { hmacSha256, sha256Hex } from "./caller.ts";
 import type { Services } from "./endpoint.ts";
 
 /** A key about to be created in a cell. `token` is the secret. */
-export function mintKey(services: Services, cell: number, environment: Environment): { readonly id: string; readonly token: string; readonly minted: MintedToken } {
+export function mintKey(
+  services: Services,
+  cell: number,
+  environment: Environment,
+): { readonly id: string; readonly token: string; readonly minted: MintedToken } {
   const { configuration, randomBytes, now } = services;
-  const { token, tokenId } = generateToken({ prefix: configuration.tokenPrefix, environment, cell }, configuration.tagKeys, { randomBytes, hmacSha256 });
+  const { token, tokenId } = generateToken({ prefix: configuration.tokenPrefix, environment, cell }, configuration.tagKeys, {
+    randomBytes,
+    hmacSha256,
+  });
   const minted = { token_id: tokenId, sha256: sha256Hex(token), obfuscated_value: obfuscateToken(token), environment };
   return { id: mintId("api_key", now(), randomBytes, cell), token, minted };
 }

@@ -63,7 +63,16 @@ export function organizationRoutes(services: Services): Hono<AppEnvironment> {
     const cell = cells.cellOf(owner.id);
     const { id, token, minted } = mintKey(services, cell, body.environment ?? services.configuration.defaultEnvironment);
     const grantable = owner.id === PLATFORM_ORGANIZATION_ID ? caller.permissions : null;
-    const command = { type: "create_api_key", id, owner, name: body.name, permissions: body.permissions, expires_at_ms: body.expires_at ?? null, minted, grantable } as const;
+    const command = {
+      type: "create_api_key",
+      id,
+      owner,
+      name: body.name,
+      permissions: body.permissions,
+      expires_at_ms: body.expires_at ?? null,
+      minted,
+      grantable,
+    } as const;
     const { reply, secret } = await send(services, command, { cell, actor: actorOf(caller), repetition, secret: token });
     return c.json({ ...reply, value: secret }, 201);
   });

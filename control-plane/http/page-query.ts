@@ -6,10 +6,18 @@ import { invalid } from "./api-error.ts";
 
 /** Reads limit (1 to 100, default 10), order (default desc) and at most one cursor, an id of the listed kind; 422 for anything else. */
 export function pageQuery(query: Readonly<Record<string, string>>, cursorPrefix: IdPrefix): PageRequest {
-  const cursor = z.string().refine((text) => isId(cursorPrefix, text), "is not a cursor of this list: use an id from list_metadata").optional();
+  const cursor = z
+    .string()
+    .refine((text) => isId(cursorPrefix, text), "is not a cursor of this list: use an id from list_metadata")
+    .optional();
   const schema = z
     .object({
-      limit: z.string().regex(/^\d{1,3}$/, "must be 1 to 100").transform(Number).pipe(z.number().min(1, "must be 1 to 100").max(100, "must be 1 to 100")).default(10),
+      limit: z
+        .string()
+        .regex(/^\d{1,3}$/, "must be 1 to 100")
+        .transform(Number)
+        .pipe(z.number().min(1, "must be 1 to 100").max(100, "must be 1 to 100"))
+        .default(10),
       order: z.enum(["asc", "desc", "normal"], { error: "must be 'asc', 'desc' or 'normal'" }).default("desc"),
       before: cursor,
       after: cursor,

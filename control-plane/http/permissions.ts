@@ -12,9 +12,21 @@ import { pageQuery } from "./page-query.ts";
 const name = displayName.max(48, "at most 48 characters");
 const description = z.string().max(150, "at most 150 characters").nullish();
 const enabledFor = z.object({ user_api_keys: z.boolean().default(true), organization_api_keys: z.boolean().default(true) });
-const slug = permissionSlug.refine((text) => text !== "*" && !text.startsWith(PLATFORM_PERMISSION_PREFIX), `'*' and slugs that start with '${PLATFORM_PERMISSION_PREFIX}' are reserved`);
-const newPermission = z.object({ slug, name, description, enabled_for: enabledFor.default({ user_api_keys: true, organization_api_keys: true }) });
-const change = z.object({ name: name.optional(), description, enabled_for: z.object({ user_api_keys: z.boolean(), organization_api_keys: z.boolean() }).partial().optional() });
+const slug = permissionSlug.refine(
+  (text) => text !== "*" && !text.startsWith(PLATFORM_PERMISSION_PREFIX),
+  `'*' and slugs that start with '${PLATFORM_PERMISSION_PREFIX}' are reserved`,
+);
+const newPermission = z.object({
+  slug,
+  name,
+  description,
+  enabled_for: enabledFor.default({ user_api_keys: true, organization_api_keys: true }),
+});
+const change = z.object({
+  name: name.optional(),
+  description,
+  enabled_for: z.object({ user_api_keys: z.boolean(), organization_api_keys: z.boolean() }).partial().optional(),
+});
 
 /** Endpoints under `/authorization/permissions`. */
 export function permissionRoutes(services: Services): Hono<AppEnvironment> {
@@ -24,8 +36,25 @@ export function permissionRoutes(services: Services): Hono<AppEnvironment> {
   app.post("/", async (c) => {
     const { caller, body, repetition } = await admit(services, c, "portcullis:permissions:write", newPermission);
     const id = mintId("perm", services.now(), services.randomBytes);
-    const command = { type: "create_permission", id, slug: body.slug, name: body.name, description: body.description ?? null, enabled_for: body.enabled_for } as const;
-    return c.json((await send(services, command, { cell: HOME_CELL, actor: actorOf(caller), repetition, codes: { already_exists: "permission_slug_conflict" } })).reply, 201);
+    const command = {
+      type: "create_permission",
+      id,
+      slug: body.slug,
+      name: body.name,
+      description: body.description ?? null,
+      enabled_for: body.enabled_for,
+    } as const;
+    return c.json(
+      (
+        await send(services, command, {
+          cell: HOME_CELL,
+          actor: actorOf(caller),
+          repetition,
+          codes: { already_exists: "permission_slug_conflict" },
+        })
+      ).reply,
+      201,
+    );
   });
 
   /** `GET …`: 200 a page. */
@@ -67,7 +96,10 @@ export function permissionRoutes(services: Services): Hono<AppEnvironment> {
 }
 
 /** The members that are there: absent is not the same as undefined to the ledger. */
-function defined(flags: { readonly user_api_keys?: boolean | undefined; readonly organization_api_keys?: boolean | undefined }): { user_api_keys?: boolean; organization_api_keys?: boolean } {
+function defined(flags: { readonly user_api_keys?: boolean | undefined; readonly organization_api_keys?: boolean | undefined }): {
+  user_api_keys?: boolean;
+  organization_api_keys?: boolean;
+} {
   return {
     ...(flags.user_api_keys !== undefined && { user_api_keys: flags.user_api_keys }),
     ...(flags.organization_api_keys !== undefined && { organization_api_keys: flags.organization_api_keys }),

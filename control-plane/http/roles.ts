@@ -22,7 +22,17 @@ export function roleRoutes(services: Services): Hono<AppEnvironment> {
     const { caller, body, repetition } = await admit(services, c, "portcullis:permissions:write", newRole);
     const id = mintId("role", services.now(), services.randomBytes);
     const command = { type: "create_role", id, slug: body.slug, name: body.name, description: body.description ?? null } as const;
-    return c.json((await send(services, command, { cell: HOME_CELL, actor: actorOf(caller), repetition, codes: { already_exists: "role_slug_conflict" } })).reply, 201);
+    return c.json(
+      (
+        await send(services, command, {
+          cell: HOME_CELL,
+          actor: actorOf(caller),
+          repetition,
+          codes: { already_exists: "role_slug_conflict" },
+        })
+      ).reply,
+      201,
+    );
   });
 
   /** `GET …`: 200 all roles; not paginated, as in the WorkOS API. */

@@ -12,7 +12,12 @@ import { newKeyFields } from "./organizations.ts";
 import { pageQuery } from "./page-query.ts";
 
 const optionalName = displayName.nullish().transform((name) => name ?? null);
-const newUser = z.object({ email: z.email("must be an e-mail address").max(254), first_name: optionalName, last_name: optionalName, external_id: externalId });
+const newUser = z.object({
+  email: z.email("must be an e-mail address").max(254),
+  first_name: optionalName,
+  last_name: optionalName,
+  external_id: externalId,
+});
 const newUserKey = z.object({ ...newKeyFields, organization_id: z.string().max(64) });
 
 /** Endpoints under `/user_management/users`. */
@@ -24,7 +29,11 @@ export function userRoutes(services: Services): Hono<AppEnvironment> {
   app.post("/", async (c) => {
     const { caller, body, repetition } = await admit(services, c, "portcullis:users:write", newUser);
     const command = { type: "create_user", id: mintId("user", services.now(), services.randomBytes), ...body } as const;
-    return c.json((await send(services, command, { cell: 0, actor: actorOf(caller), repetition, codes: { already_exists: "user_already_exists" } })).reply, 201);
+    return c.json(
+      (await send(services, command, { cell: 0, actor: actorOf(caller), repetition, codes: { already_exists: "user_already_exists" } }))
+        .reply,
+      201,
+    );
   });
 
   /** `GET /user_management/users`: 200 a page; `email` filters. */
@@ -47,8 +56,11 @@ export function userRoutes(services: Services): Hono<AppEnvironment> {
     const { id } = await user(c.req.param("id"));
     const page = pageQuery(c.req.query(), "api_key");
     const organization = c.req.query("organization_id");
-    if (organization === undefined) return c.json(assemblePage(page, await cells.everywhere((ledger) => ledger.listApiKeys({ type: "user", id }, walkOf(page)))));
-    const slice = await cells.ledger(cells.cellOf(organization)).listApiKeys({ type: "user", id, organization_id: organization }, walkOf(page));
+    if (organization === undefined)
+      return c.json(assemblePage(page, await cells.everywhere((ledger) => ledger.listApiKeys({ type: "user", id }, walkOf(page)))));
+    const slice = await cells
+      .ledger(cells.cellOf(organization))
+      .listApiKeys({ type: "user", id, organization_id: organization }, walkOf(page));
     return c.json(assemblePage(page, [slice]));
   });
 
@@ -59,7 +71,16 @@ export function userRoutes(services: Services): Hono<AppEnvironment> {
     const owner = { type: "user", id: userId, organization_id: body.organization_id } as const;
     const cell = cells.cellOf(body.organization_id);
     const { id, token, minted } = mintKey(services, cell, body.environment ?? services.configuration.defaultEnvironment);
-    const command = { type: "create_api_key", id, owner, name: body.name, permissions: body.permissions, expires_at_ms: body.expires_at ?? null, minted, grantable: null } as const;
+    const command = {
+      type: "create_api_key",
+      id,
+      owner,
+      name: body.name,
+      permissions: body.permissions,
+      expires_at_ms: body.expires_at ?? null,
+      minted,
+      grantable: null,
+    } as const;
     const { reply, secret } = await send(services, command, { cell, actor: actorOf(caller), repetition, secret: token });
     return c.json({ ...reply, value: secret }, 201);
   });

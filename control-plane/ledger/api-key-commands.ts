@@ -15,17 +15,37 @@ export function createApiKey(transaction: Transaction, command: Of<"create_api_k
   const { nowMs } = transaction;
   const owner = standingOwner(transaction, command.owner);
   const permissions = grantable(transaction, owner, command.permissions, command.grantable);
-  if (command.expires_at_ms !== null && command.expires_at_ms <= nowMs) refuse("invalid_expiry", "expires_at must be in the future.", "expires_at");
-  return insertKey(transaction, { id: command.id, owner, name: command.name, permissions, expires_at_ms: command.expires_at_ms, minted: command.minted });
+  if (command.expires_at_ms !== null && command.expires_at_ms <= nowMs)
+    refuse("invalid_expiry", "expires_at must be in the future.", "expires_at");
+  return insertKey(transaction, {
+    id: command.id,
+    owner,
+    name: command.name,
+    permissions,
+    expires_at_ms: command.expires_at_ms,
+    minted: command.minted,
+  });
 }
 
 /** Creates the platform organization with its first key, once and never again. */
 export function bootstrap(transaction: Transaction, command: Of<"bootstrap">): Record<string, unknown> {
   const { sql, nowMs } = transaction;
-  if (organizationView(sql, PLATFORM_ORGANIZATION_ID)) refuse("already_bootstrapped", "This installation has its first key already. Use that one to make others.");
+  if (organizationView(sql, PLATFORM_ORGANIZATION_ID))
+    refuse("already_bootstrapped", "This installation has its first key already. Use that one to make others.");
   sql.exec("INSERT INTO organizations VALUES (?, 'Platform', NULL, ?, ?)", PLATFORM_ORGANIZATION_ID, nowMs, nowMs);
   const owner = { type: "organization", id: PLATFORM_ORGANIZATION_ID } as const;
-  return insertKey(transaction, { id: command.id, owner, name: command.name, permissions: canonical(PLATFORM_PERMISSIONS), expires_at_ms: null, minted: command.minted }, "installation.bootstrapped");
+  return insertKey(
+    transaction,
+    {
+      id: command.id,
+      owner,
+      name: command.name,
+      permissions: canonical(PLATFORM_PERMISSIONS),
+      expires_at_ms: null,
+      minted: command.minted,
+    },
+    "installation.bootstrapped",
+  );
 }
 
 /** Renames a key or sets its permissions, narrower or wider. Copies from before are void from this entry on. */
@@ -33,10 +53,24 @@ export function updateApiKey(transaction: Transaction, command: Of<"update_api_k
   const { sql, nowMs } = transaction;
   const key = unrevokedKey(sql, command.id) ?? missing(command.id);
   const previous = JSON.parse(key.permissions) as string[];
-  const permissions = command.permissions === undefined ? previous : grantable(transaction, ownerOfRow(transaction, key), command.permissions, command.grantable);
+  const permissions =
+    command.permissions === undefined
+      ? previous
+      : grantable(transaction, ownerOfRow(transaction, key), command.permissions, command.grantable);
   const name = command.name ?? key.name;
-  const seq = transaction.append("api_key.updated", command.id, { id: command.id, name, permissions, previous_attributes: { name: key.name, permissions: previous } });
-  sql.exec("UPDATE api_keys SET name = ?, permissions = ?, updated_at_ms = ? WHERE id = ?", name, JSON.stringify(permissions), nowMs, command.id);
+  const seq = transaction.append("api_key.updated", command.id, {
+    id: command.id,
+    name,
+    permissions,
+    previous_attributes: { name: key.name, permissions: previous },
+  });
+  sql.exec(
+    "UPDATE api_keys SET name = ?, permissions = ?, updated_at_ms = ? WHERE id = ?",
+    name,
+    JSON.stringify(permissions),
+    nowMs,
+    command.id,
+  );
   supersede(transaction, command.id, seq);
   return { ...apiKeyView(sql, command.id) };
 }
@@ -47,7 +81,11 @@ export function expireApiKey(transaction: Transaction, command: Of<"expire_api_k
   const key = unrevokedKey(sql, command.id) ?? missing(command.id);
   if (key.expires_at_ms !== null && key.expires_at_ms <= nowMs) refuse("api_key_already_expired", "The API key has expired already.");
   const expires = command.expires_at_ms === "now" ? nowMs : command.expires_at_ms === null ? null : Math.max(command.expires_at_ms, nowMs);
-  const seq = transaction.append("api_key.updated", command.id, { id: command.id, expires_at_ms: expires, previous_attributes: { expires_at_ms: key.expires_at_ms } });
+  const seq = transaction.append("api_key.updated", command.id, {
+    id: command.id,
+    expires_at_ms: expires,
+    previous_attributes: { expires_at_ms: key.expires_at_ms },
+  });
   sql.exec("UPDATE api_keys SET expires_at_ms = ?, updated_at_ms = ? WHERE id = ?", expires, nowMs, command.id);
   supersede(transaction, command.id, seq);
   return { ...apiKeyView(sql, command.id) };
@@ -57,7 +95,12 @@ export function expireApiKey(transaction: Transaction, command: Of<"expire_api_k
 export function revokeApiKey(transaction: Transaction, command: Of<"revoke_api_key">): Record<string, unknown> {
   const { sql, nowMs } = transaction;
   const key = unrevokedKey(sql, command.id) ?? missing(command.id);
-  const seq = transaction.append("api_key.revoked", command.id, { id: command.id, organization_id: key.organization_id, user_id: key.user_id, name: key.name });
+  const seq = transaction.append("api_key.revoked", command.id, {
+    id: command.id,
+    organization_id: key.organization_id,
+    user_id: key.user_id,
+    name: key.name,
+  });
   sql.exec("UPDATE api_keys SET revoked_seq = ?, updated_at_ms = ? WHERE id = ?", seq, nowMs, command.id);
   transaction.raise(`key:${command.id}`, "revoked", seq);
   transaction.publishKey(command.id, seq);
@@ -79,10 +122,30 @@ function insertKey(transaction: Transaction, key: NewKey, entryType = "api_key.c
   const organizationId = owner.type === "user" ? owner.organization_id : owner.id;
   const userId = owner.type === "user" ? owner.id : null;
   const { token_id, obfuscated_value, environment } = minted;
-  const seq = transaction.append(entryType, id, { id, organization_id: organizationId, user_id: userId, name, permissions, expires_at_ms, token_id, obfuscated_value, environment });
+  const seq = transaction.append(entryType, id, {
+    id,
+    organization_id: organizationId,
+    user_id: userId,
+    name,
+    permissions,
+    expires_at_ms,
+    token_id,
+    obfuscated_value,
+    environment,
+  });
   sql.exec(
     "INSERT INTO api_keys VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, NULL, ?, ?)",
-    id, owner.type, organizationId, userId, name, obfuscated_value, environment, JSON.stringify(permissions), expires_at_ms, nowMs, nowMs,
+    id,
+    owner.type,
+    organizationId,
+    userId,
+    name,
+    obfuscated_value,
+    environment,
+    JSON.stringify(permissions),
+    expires_at_ms,
+    nowMs,
+    nowMs,
   );
   sql.exec("INSERT INTO tokens VALUES (?, ?, ?)", token_id, id, minted.sha256);
   transaction.publishKey(id, seq);
@@ -95,12 +158,18 @@ function supersede(transaction: Transaction, keyId: string, seq: number): void {
 }
 
 /** Nobody is granted what the owner may not hold, nor what the caller may not give. */
-function grantable(transaction: Transaction, owner: ActiveRecord["owner"], permissions: readonly string[], callerMayGrant: readonly string[] | null): string[] {
+function grantable(
+  transaction: Transaction,
+  owner: ActiveRecord["owner"],
+  permissions: readonly string[],
+  callerMayGrant: readonly string[] | null,
+): string[] {
   const holdable = holdablePermissions(transaction.sql, owner);
   const beyondOwner = notCovered(permissions, holdable);
   if (beyondOwner.length > 0) refuse("permission_not_assignable", `The owner may not hold: ${beyondOwner.join(", ")}.`, "permissions");
   const beyondCaller = callerMayGrant === null ? [] : notCovered(permissions, callerMayGrant);
-  if (beyondCaller.length > 0) refuse("permission_not_assignable", `You may not grant what you do not hold: ${beyondCaller.join(", ")}.`, "permissions");
+  if (beyondCaller.length > 0)
+    refuse("permission_not_assignable", `You may not grant what you do not hold: ${beyondCaller.join(", ")}.`, "permissions");
   return canonical(permissions);
 }
 
@@ -112,11 +181,18 @@ function standingOwner(transaction: Transaction, owner: KeyOwner): ActiveRecord[
 
 function ownerOfRow(transaction: Transaction, key: ApiKeyRow): ActiveRecord["owner"] {
   if (key.user_id === null) return { type: "organization", id: key.organization_id };
-  return { type: "user", id: key.user_id, organization_id: key.organization_id, role: roleOf(transaction, key.user_id, key.organization_id) };
+  return {
+    type: "user",
+    id: key.user_id,
+    organization_id: key.organization_id,
+    role: roleOf(transaction, key.user_id, key.organization_id),
+  };
 }
 
 function roleOf(transaction: Transaction, userId: string, organizationId: string): string {
-  const [row] = transaction.sql.exec<{ role: string }>("SELECT role FROM memberships WHERE organization_id = ? AND user_id = ?", organizationId, userId).toArray();
+  const [row] = transaction.sql
+    .exec<{ role: string }>("SELECT role FROM memberships WHERE organization_id = ? AND user_id = ?", organizationId, userId)
+    .toArray();
   return row?.role ?? refuse("membership_not_active", "The user has no active membership in this organization.", "organization_id");
 }
 

@@ -36,7 +36,9 @@ export function apiKeyView(sql: SqlStorage, id: string): ApiKeyView | null {
 /** Keys of an owner that have not been revoked, on a walk. A user's keys of one organization or of all in this cell. */
 export function apiKeySlice(
   sql: SqlStorage,
-  owner: { readonly type: "organization"; readonly id: string } | { readonly type: "user"; readonly id: string; readonly organization_id?: string },
+  owner:
+    | { readonly type: "organization"; readonly id: string }
+    | { readonly type: "user"; readonly id: string; readonly organization_id?: string },
   walk: Walk,
 ): Slice<ApiKeyView> {
   const of = owner.type === "organization" ? { organization_id: owner.id } : { user_id: owner.id, organization_id: owner.organization_id };
@@ -56,7 +58,10 @@ function toApiKey(row: ApiKeyRow): ApiKeyView {
   return {
     object: "api_key",
     id: row.id,
-    owner: row.user_id === null ? { type: "organization", id: row.organization_id } : { type: "user", id: row.user_id, organization_id: row.organization_id },
+    owner:
+      row.user_id === null
+        ? { type: "organization", id: row.organization_id }
+        : { type: "user", id: row.user_id, organization_id: row.organization_id },
     name: row.name,
     obfuscated_value: row.obfuscated_value,
     last_used_at: null,

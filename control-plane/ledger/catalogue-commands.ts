@@ -13,7 +13,17 @@ export function createPermission(transaction: Transaction, command: Of<"create_p
   const { id, slug, name, description, enabled_for } = command;
   if (permissionView(sql, slug)) refuse("already_exists", `A permission with the slug '${slug}' exists already.`, "slug");
   changed(transaction, transaction.append("permission.created", slug, { id, slug, name, description, enabled_for }), "catalogue");
-  sql.exec("INSERT INTO permissions VALUES (?, ?, ?, ?, ?, ?, ?, ?)", id, slug, name, description, Number(enabled_for.user_api_keys), Number(enabled_for.organization_api_keys), nowMs, nowMs);
+  sql.exec(
+    "INSERT INTO permissions VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+    id,
+    slug,
+    name,
+    description,
+    Number(enabled_for.user_api_keys),
+    Number(enabled_for.organization_api_keys),
+    nowMs,
+    nowMs,
+  );
   return { ...permissionView(sql, slug) };
 }
 
@@ -24,10 +34,19 @@ export function updatePermission(transaction: Transaction, command: Of<"update_p
   const name = command.name ?? before.name;
   const description = command.description === undefined ? before.description : command.description;
   const enabled = { ...before.enabled_for, ...command.enabled_for };
-  changed(transaction, transaction.append("permission.updated", command.slug, { slug: command.slug, name, description, enabled_for: enabled }), "catalogue");
+  changed(
+    transaction,
+    transaction.append("permission.updated", command.slug, { slug: command.slug, name, description, enabled_for: enabled }),
+    "catalogue",
+  );
   sql.exec(
     "UPDATE permissions SET name = ?, description = ?, user_api_keys = ?, organization_api_keys = ?, updated_at_ms = ? WHERE slug = ?",
-    name, description, Number(enabled.user_api_keys), Number(enabled.organization_api_keys), nowMs, command.slug,
+    name,
+    description,
+    Number(enabled.user_api_keys),
+    Number(enabled.organization_api_keys),
+    nowMs,
+    command.slug,
   );
   return { ...permissionView(sql, command.slug) };
 }
@@ -41,7 +60,8 @@ export function deletePermission(transaction: Transaction, command: Of<"delete_p
   for (const role of sql.exec<{ slug: string; permissions: string }>("SELECT slug, permissions FROM roles").toArray()) {
     const held = JSON.parse(role.permissions) as string[];
     const left = held.filter((permission) => permission !== command.slug);
-    if (left.length < held.length) sql.exec("UPDATE roles SET permissions = ?, updated_at_ms = ? WHERE slug = ?", JSON.stringify(left), nowMs, role.slug);
+    if (left.length < held.length)
+      sql.exec("UPDATE roles SET permissions = ?, updated_at_ms = ? WHERE slug = ?", JSON.stringify(left), nowMs, role.slug);
   }
   return { slug: command.slug };
 }
@@ -60,11 +80,18 @@ export function createRole(transaction: Transaction, command: Of<"create_role">)
 export function setRolePermissions(transaction: Transaction, command: Of<"set_role_permissions">): Record<string, unknown> {
   const { sql, nowMs } = transaction;
   const before = roleView(sql, command.slug) ?? refuse("entity_not_found", `Role not found: '${command.slug}'.`);
-  const known = sql.exec<{ slug: string }>("SELECT slug FROM permissions").toArray().map((row) => row.slug);
+  const known = sql
+    .exec<{ slug: string }>("SELECT slug FROM permissions")
+    .toArray()
+    .map((row) => row.slug);
   const unknown = notCovered(command.permissions, known);
   if (unknown.length > 0) refuse("permission_not_assignable", `Not in the permission catalogue: ${unknown.join(", ")}.`, "permissions");
   const permissions = canonical(command.permissions);
-  changed(transaction, transaction.append("role.updated", command.slug, { slug: command.slug, permissions, previous_permissions: before.permissions }), `role:${command.slug}`);
+  changed(
+    transaction,
+    transaction.append("role.updated", command.slug, { slug: command.slug, permissions, previous_permissions: before.permissions }),
+    `role:${command.slug}`,
+  );
   sql.exec("UPDATE roles SET permissions = ?, updated_at_ms = ? WHERE slug = ?", JSON.stringify(permissions), nowMs, command.slug);
   return { ...roleView(sql, command.slug) };
 }

@@ -22,16 +22,37 @@ export function takeCatalogue(transaction: Transaction, catalogue: Catalogue): v
   for (const p of catalogue.permissions)
     sql.exec(
       "INSERT INTO permissions VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-      p.id, p.slug, p.name, p.description, Number(p.enabled_for.user_api_keys), Number(p.enabled_for.organization_api_keys), Date.parse(p.created_at), Date.parse(p.updated_at),
+      p.id,
+      p.slug,
+      p.name,
+      p.description,
+      Number(p.enabled_for.user_api_keys),
+      Number(p.enabled_for.organization_api_keys),
+      Date.parse(p.created_at),
+      Date.parse(p.updated_at),
     );
   for (const r of catalogue.roles)
-    sql.exec("INSERT INTO roles VALUES (?, ?, ?, ?, ?, ?, ?)", r.id, r.slug, r.name, r.description, JSON.stringify(r.permissions), Date.parse(r.created_at), Date.parse(r.updated_at));
+    sql.exec(
+      "INSERT INTO roles VALUES (?, ?, ?, ?, ?, ?, ?)",
+      r.id,
+      r.slug,
+      r.name,
+      r.description,
+      JSON.stringify(r.permissions),
+      Date.parse(r.created_at),
+      Date.parse(r.updated_at),
+    );
   setCatalogueSeq(sql, catalogue.homeSeq);
 }
 
 /** The cells that have not confirmed the present catalogue. Only the home cell asks. */
 export function cellsBehind(sql: SqlStorage, cells: number, home: number): number[] {
-  const confirmed = new Map(sql.exec<{ cell: number; home_seq: number }>("SELECT cell, home_seq FROM mirrors").toArray().map((row) => [row.cell, row.home_seq]));
+  const confirmed = new Map(
+    sql
+      .exec<{ cell: number; home_seq: number }>("SELECT cell, home_seq FROM mirrors")
+      .toArray()
+      .map((row) => [row.cell, row.home_seq]),
+  );
   const wanted = catalogueSeq(sql);
   return Array.from({ length: cells }, (_, cell) => cell).filter((cell) => cell !== home && (confirmed.get(cell) ?? 0) < wanted);
 }

@@ -66,15 +66,30 @@ export function setCatalogueSeq(sql: SqlStorage, homeSeq: number): void {
 
 function toPermission(row: PermissionRow): PermissionView {
   return {
-    object: "permission", id: row.id, slug: row.slug, name: row.name, description: row.description, system: false, resource_type_slug: "organization",
+    object: "permission",
+    id: row.id,
+    slug: row.slug,
+    name: row.name,
+    description: row.description,
+    system: false,
+    resource_type_slug: "organization",
     enabled_for: { user_api_keys: row.user_api_keys === 1, organization_api_keys: row.organization_api_keys === 1 },
-    created_at: isoTime(row.created_at_ms), updated_at: isoTime(row.updated_at_ms),
+    created_at: isoTime(row.created_at_ms),
+    updated_at: isoTime(row.updated_at_ms),
   };
 }
 
 function toRole(row: RoleRow): RoleView {
   return {
-    object: "role", id: row.id, slug: row.slug, name: row.name, description: row.description, type: "EnvironmentRole", resource_type_slug: "organization",
-    permissions: JSON.parse(row.permissions) as string[], created_at: isoTime(row.created_at_ms), updated_at: isoTime(row.updated_at_ms),
+    object: "role",
+    id: row.id,
+    slug: row.slug,
+    name: row.name,
+    description: row.description,
+    type: "EnvironmentRole",
+    resource_type_slug: "organization",
+    permissions: JSON.parse(row.permissions) as string[],
+    created_at: isoTime(row.created_at_ms),
+    updated_at: isoTime(row.updated_at_ms),
   };
 }

@@ -34,7 +34,14 @@ export interface MintedToken {
 export type Command =
   // An organization's cell
   | { readonly type: "create_organization"; readonly id: string; readonly name: string; readonly external_id: string | null }
-  | { readonly type: "create_membership"; readonly id: string; readonly organization_id: string; readonly user_id: string; readonly user_email: string; readonly role: string }
+  | {
+      readonly type: "create_membership";
+      readonly id: string;
+      readonly organization_id: string;
+      readonly user_id: string;
+      readonly user_email: string;
+      readonly role: string;
+    }
   | { readonly type: "change_membership_role"; readonly id: string; readonly role: string }
   | { readonly type: "end_membership"; readonly id: string }
   | {
@@ -48,20 +55,52 @@ export type Command =
       /** What the caller itself holds, when that limits what it may grant (keys of the platform organization); else null. */
       readonly grantable: readonly string[] | null;
     }
-  | { readonly type: "update_api_key"; readonly id: string; readonly name?: string; readonly permissions?: readonly string[]; readonly grantable: readonly string[] | null }
+  | {
+      readonly type: "update_api_key";
+      readonly id: string;
+      readonly name?: string;
+      readonly permissions?: readonly string[];
+      readonly grantable: readonly string[] | null;
+    }
   /** `expires_at_ms` at or before now ends the key now; null clears a scheduled end. */
   | { readonly type: "expire_api_key"; readonly id: string; readonly expires_at_ms: number | "now" | null }
   | { readonly type: "revoke_api_key"; readonly id: string }
   /** Creates the platform organization and its first key; refused once done. */
   | { readonly type: "bootstrap"; readonly id: string; readonly name: string; readonly minted: MintedToken }
   // The home cell
-  | { readonly type: "create_user"; readonly id: string; readonly email: string; readonly first_name: string | null; readonly last_name: string | null; readonly external_id: string | null }
-  | { readonly type: "create_permission"; readonly id: string; readonly slug: string; readonly name: string; readonly description: string | null; readonly enabled_for: EnabledFor }
-  | { readonly type: "update_permission"; readonly slug: string; readonly name?: string; readonly description?: string | null; readonly enabled_for?: Partial<EnabledFor> }
+  | {
+      readonly type: "create_user";
+      readonly id: string;
+      readonly email: string;
+      readonly first_name: string | null;
+      readonly last_name: string | null;
+      readonly external_id: string | null;
+    }
+  | {
+      readonly type: "create_permission";
+      readonly id: string;
+      readonly slug: string;
+      readonly name: string;
+      readonly description: string | null;
+      readonly enabled_for: EnabledFor;
+    }
+  | {
+      readonly type: "update_permission";
+      readonly slug: string;
+      readonly name?: string;
+      readonly description?: string | null;
+      readonly enabled_for?: Partial<EnabledFor>;
+    }
   | { readonly type: "delete_permission"; readonly slug: string }
   | { readonly type: "create_role"; readonly id: string; readonly slug: string; readonly name: string; readonly description: string | null }
   | { readonly type: "set_role_permissions"; readonly slug: string; readonly permissions: readonly string[] }
-  | { readonly type: "replace_routes"; readonly routes: readonly Route[]; /** The version the caller read, to refuse a lost update; null: replace whatever is there. */ readonly expected_version: number | null };
+  | {
+      readonly type: "replace_routes";
+      readonly routes: readonly Route[];
+      /** The version the caller read, to refuse a lost update; null: replace whatever is there. */ readonly expected_version:
+        | number
+        | null;
+    };
 
 /** A command with who sends it and how it is recognised when it comes again. */
 export interface CommandEnvelope {
@@ -95,5 +134,11 @@ export interface Refusal {
 
 /** What a command came to. `reply` is the changed object in its public shape. */
 export type Outcome =
-  | { readonly ok: true; readonly seq: number; readonly reply: Record<string, unknown>; readonly sealedReply: string | null; readonly replayed: boolean }
+  | {
+      readonly ok: true;
+      readonly seq: number;
+      readonly reply: Record<string, unknown>;
+      readonly sealedReply: string | null;
+      readonly replayed: boolean;
+    }
   | { readonly ok: false; readonly refusal: Refusal };

@@ -29,7 +29,12 @@ export interface LedgerContract {
   /** The live (not revoked, not expired) key with this token id and hash, or null. Hashes are compared in constant time. */
   validate(tokenId: string, sha256: string): Promise<ApiKeyView | null>;
   apiKey(id: string): Promise<ApiKeyView | null>;
-  listApiKeys(owner: { readonly type: "organization"; readonly id: string } | { readonly type: "user"; readonly id: string; readonly organization_id?: string }, walk: Walk): Promise<Slice<ApiKeyView>>;
+  listApiKeys(
+    owner:
+      | { readonly type: "organization"; readonly id: string }
+      | { readonly type: "user"; readonly id: string; readonly organization_id?: string },
+    walk: Walk,
+  ): Promise<Slice<ApiKeyView>>;
   organization(id: string): Promise<OrganizationView | null>;
   listOrganizations(walk: Walk): Promise<Slice<OrganizationView>>;
   membership(id: string): Promise<MembershipView | null>;

@@ -40,14 +40,23 @@ function replay(sql: SqlStorage, envelope: CommandEnvelope, nowMs: number): Outc
     )
     .toArray();
   if (!row) return undefined;
-  if (row.fingerprint !== envelope.fingerprint) refuse("idempotency_key_reused", "This Idempotency-Key was used for another request. Use a new one for a new request.");
+  if (row.fingerprint !== envelope.fingerprint)
+    refuse("idempotency_key_reused", "This Idempotency-Key was used for another request. Use a new one for a new request.");
   return { ok: true, seq: row.seq, reply: JSON.parse(row.reply) as Record<string, unknown>, sealedReply: row.sealed_reply, replayed: true };
 }
 
 function perform(sql: SqlStorage, cell: number, envelope: CommandEnvelope, nowMs: number): Outcome {
   const reply = handle(new Transaction(sql, cell, nowMs, envelope.actor), envelope.command);
   const seq = latestSeq(sql);
-  sql.exec("INSERT OR REPLACE INTO commands VALUES (?, ?, ?, ?, ?, ?)", envelope.commandId, envelope.fingerprint, nowMs, seq, JSON.stringify(reply), envelope.sealedReply);
+  sql.exec(
+    "INSERT OR REPLACE INTO commands VALUES (?, ?, ?, ?, ?, ?)",
+    envelope.commandId,
+    envelope.fingerprint,
+    nowMs,
+    seq,
+    JSON.stringify(reply),
+    envelope.sealedReply,
+  );
   return { ok: true, seq, reply, sealedReply: envelope.sealedReply, replayed: false };
 }
 

@@ -5,7 +5,11 @@ import { latestSeq } from "./journal.ts";
 /** Whatever concerns the subject and is stamped below `seq` is void: dead (`revoked`) or to be fetched again (`superseded`). */
 export function raiseFloor(sql: SqlStorage, subject: Subject, kind: "revoked" | "superseded", seq: number): void {
   const column = kind === "revoked" ? "revoked_below" : "superseded_below";
-  sql.exec(`INSERT INTO floors (subject, ${column}) VALUES (?, ?) ON CONFLICT (subject) DO UPDATE SET ${column} = max(${column}, excluded.${column})`, subject, seq);
+  sql.exec(
+    `INSERT INTO floors (subject, ${column}) VALUES (?, ?) ON CONFLICT (subject) DO UPDATE SET ${column} = max(${column}, excluded.${column})`,
+    subject,
+    seq,
+  );
 }
 
 /** A complete view of the floors of the given subjects as they are in this event. */
@@ -16,7 +20,11 @@ export function viewFloors(sql: SqlStorage, subjects: readonly Subject[]): Floor
       ...subjects,
     )
     .toArray();
-  const floors = rows.map((row): Floor => ({ subject: row.subject as Subject, revokedBelow: row.revoked_below, supersededBelow: row.superseded_below }));
+  const floors = rows.map((row): Floor => ({
+    subject: row.subject as Subject,
+    revokedBelow: row.revoked_below,
+    supersededBelow: row.superseded_below,
+  }));
   return { seq: latestSeq(sql), completeFrom: 0, floors };
 }
 

@@ -9,11 +9,15 @@ import { intersect, PLATFORM_PERMISSIONS } from "../../core/permission.ts";
  * nobody else can hold.
  */
 export function holdablePermissions(sql: SqlStorage, owner: ActiveRecord["owner"]): readonly string[] {
-  if (owner.type === "organization") return owner.id === PLATFORM_ORGANIZATION_ID ? PLATFORM_PERMISSIONS : enabledPermissions(sql, "organization_api_keys");
+  if (owner.type === "organization")
+    return owner.id === PLATFORM_ORGANIZATION_ID ? PLATFORM_PERMISSIONS : enabledPermissions(sql, "organization_api_keys");
   const [role] = sql.exec<{ permissions: string }>("SELECT permissions FROM roles WHERE slug = ?", owner.role).toArray();
   return role ? intersect(JSON.parse(role.permissions) as string[], enabledPermissions(sql, "user_api_keys")) : [];
 }
 
 function enabledPermissions(sql: SqlStorage, kind: "user_api_keys" | "organization_api_keys"): string[] {
-  return sql.exec<{ slug: string }>(`SELECT slug FROM permissions WHERE ${kind} = 1`).toArray().map((row) => row.slug);
+  return sql
+    .exec<{ slug: string }>(`SELECT slug FROM permissions WHERE ${kind} = 1`)
+    .toArray()
+    .map((row) => row.slug);
 }

@@ -52,7 +52,13 @@ export function append(sql: SqlStorage, atMs: number, entry: Entry): number {
   };
   sql.exec(
     "INSERT INTO entries VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-    row.seq, row.at_ms, row.actor_type, row.actor_id, row.type, row.subject, row.payload,
+    row.seq,
+    row.at_ms,
+    row.actor_type,
+    row.actor_id,
+    row.type,
+    row.subject,
+    row.payload,
     entryHash(previous?.hash ?? GENESIS_HASH, row),
   );
   return row.seq;
@@ -60,15 +66,18 @@ export function append(sql: SqlStorage, atMs: number, entry: Entry): number {
 
 /** Entries after a seq, oldest first. */
 export function readEntries(sql: SqlStorage, afterSeq: number, limit: number): EntryView[] {
-  return sql.exec<EntryRow>("SELECT * FROM entries WHERE seq > ? ORDER BY seq LIMIT ?", afterSeq, limit).toArray().map((row) => ({
-    seq: row.seq,
-    at: isoTime(row.at_ms),
-    actor: { type: row.actor_type, id: row.actor_id },
-    type: row.type,
-    subject: row.subject,
-    payload: JSON.parse(row.payload) as Record<string, unknown>,
-    hash: row.hash,
-  }));
+  return sql
+    .exec<EntryRow>("SELECT * FROM entries WHERE seq > ? ORDER BY seq LIMIT ?", afterSeq, limit)
+    .toArray()
+    .map((row) => ({
+      seq: row.seq,
+      at: isoTime(row.at_ms),
+      actor: { type: row.actor_type, id: row.actor_id },
+      type: row.type,
+      subject: row.subject,
+      payload: JSON.parse(row.payload) as Record<string, unknown>,
+      hash: row.hash,
+    }));
 }
 
 /** Recomputes the chain from the first entry; `brokenAt` is the first seq that is missing or does not fit. */

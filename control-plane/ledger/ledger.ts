@@ -37,7 +37,13 @@ export interface LedgerEnv {
 const MIRROR_RETRY_MS = 1_000;
 
 /** Commands that are in force only when every cell has them. */
-const CATALOGUE_COMMANDS: ReadonlySet<Command["type"]> = new Set(["create_permission", "update_permission", "delete_permission", "create_role", "set_role_permissions"] as const);
+const CATALOGUE_COMMANDS: ReadonlySet<Command["type"]> = new Set([
+  "create_permission",
+  "update_permission",
+  "delete_permission",
+  "create_role",
+  "set_role_permissions",
+] as const);
 
 /** Name of a cell's object. */
 export function cellName(cell: number): string {
@@ -61,7 +67,13 @@ export class Ledger extends DurableObject<LedgerEnv> implements LedgerContract {
     if (!outcome.ok) return outcome;
     await this.#arm();
     if (!CATALOGUE_COMMANDS.has(envelope.command.type) || (await this.#mirror())) return outcome;
-    return { ok: false, refusal: { code: "not_yet_effective", message: "The change is committed but not yet in force in every cell. Send the same request with the same Idempotency-Key again." } };
+    return {
+      ok: false,
+      refusal: {
+        code: "not_yet_effective",
+        message: "The change is committed but not yet in force in every cell. Send the same request with the same Idempotency-Key again.",
+      },
+    };
   }
 
   async mirrorCatalogue(received: Catalogue): Promise<void> {
@@ -123,7 +135,10 @@ export class Ledger extends DurableObject<LedgerEnv> implements LedgerContract {
     return tenancy.membershipView(this.#sql, id);
   }
 
-  async listMemberships(filter: { readonly user_id?: string; readonly organization_id?: string }, walk: Walk): Promise<Slice<MembershipView>> {
+  async listMemberships(
+    filter: { readonly user_id?: string; readonly organization_id?: string },
+    walk: Walk,
+  ): Promise<Slice<MembershipView>> {
     return tenancy.membershipSlice(this.#sql, filter, walk);
   }
 
@@ -177,14 +192,16 @@ export class Ledger extends DurableObject<LedgerEnv> implements LedgerContract {
   /** Sets the alarm for the earliest thing that is waiting. */
   async #arm(): Promise<void> {
     const nowMs = Date.now();
-    const mirrorAtMs = this.#cell() === HOME_CELL && cellsBehind(this.#sql, this.#cells(), HOME_CELL).length > 0 ? nowMs + MIRROR_RETRY_MS : null;
+    const mirrorAtMs =
+      this.#cell() === HOME_CELL && cellsBehind(this.#sql, this.#cells(), HOME_CELL).length > 0 ? nowMs + MIRROR_RETRY_MS : null;
     const waiting = [nextPublicationAtMs(this.#sql), nextForgettingAtMs(this.#sql), mirrorAtMs].filter((at) => at !== null);
     if (waiting.length > 0) await this.#storage.setAlarm(Math.max(nowMs, Math.min(...waiting)));
   }
 
   #cell(): number {
     const cell = Number(/^cell-(\d+)$/.exec(this.ctx.id.name ?? "")?.[1]);
-    if (!Number.isInteger(cell) || cell >= this.#cells()) throw new Error(`not the name of a cell: ${this.ctx.id.name ?? "unnamed object"}`);
+    if (!Number.isInteger(cell) || cell >= this.#cells())
+      throw new Error(`not the name of a cell: ${this.ctx.id.name ?? "unnamed object"}`);
     return cell;
   }
 

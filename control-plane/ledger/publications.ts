@@ -39,7 +39,10 @@ export function requestPublication(sql: SqlStorage, what: Publishable, seq: numb
   sql.exec(
     `INSERT INTO publications (name, token_id, wanted_seq, due_at_ms) VALUES (?, ?, ?, ?)
      ON CONFLICT (name) DO UPDATE SET wanted_seq = excluded.wanted_seq, due_at_ms = max(excluded.due_at_ms, published_at_ms + ${PUT_INTERVAL_MS})`,
-    name, tokenId, seq, nowMs,
+    name,
+    tokenId,
+    seq,
+    nowMs,
   );
 }
 
@@ -56,7 +59,12 @@ export function healPublication(sql: SqlStorage, tokenId: string, seenStamp: num
   const changed = sql.exec(
     `UPDATE publications SET wanted_seq = ?, due_at_ms = max(?, published_at_ms + ${PUT_INTERVAL_MS})
      WHERE name = ? AND wanted_seq <= published_seq AND published_seq < ? AND (published_at_ms < ? OR ? >= published_seq)`,
-    seq, nowMs, recordName(tokenId), seq, nowMs - HEAL_AFTER_MS, seenStamp ?? -1,
+    seq,
+    nowMs,
+    recordName(tokenId),
+    seq,
+    nowMs - HEAL_AFTER_MS,
+    seenStamp ?? -1,
   );
   return changed.rowsWritten > 0;
 }
@@ -64,7 +72,11 @@ export function healPublication(sql: SqlStorage, tokenId: string, seenStamp: num
 /** Publishes what is due, at most one batch. Failures are noted for a later try and never thrown. */
 export async function publishDue(storage: DurableObjectStorage, kv: Pick<KVNamespace, "put">, now: () => number): Promise<void> {
   const due = storage.sql
-    .exec<PendingRow>("SELECT name, token_id, wanted_seq, attempts FROM publications WHERE wanted_seq > published_seq AND due_at_ms <= ? ORDER BY due_at_ms LIMIT ?", now(), BATCH)
+    .exec<PendingRow>(
+      "SELECT name, token_id, wanted_seq, attempts FROM publications WHERE wanted_seq > published_seq AND due_at_ms <= ? ORDER BY due_at_ms LIMIT ?",
+      now(),
+      BATCH,
+    )
     .toArray();
   const lanes = Array.from({ length: LANES }, async () => {
     for (let row = due.shift(); row; row = due.shift()) await publish(storage.sql, kv, row, now);
@@ -77,11 +89,29 @@ async function publish(sql: SqlStorage, kv: Pick<KVNamespace, "put">, row: Pendi
   const stamp = value?.stamp ?? row.wanted_seq;
   try {
     if (value) await withTimeout(kv.put(row.name, JSON.stringify(value)), PUT_TIMEOUT_MS);
-    sql.exec("UPDATE publications SET published_seq = max(published_seq, ?), published_at_ms = ?, attempts = 0, due_at_ms = ? WHERE name = ?", stamp, now(), now() + PUT_INTERVAL_MS, row.name);
+    sql.exec(
+      "UPDATE publications SET published_seq = max(published_seq, ?), published_at_ms = ?, attempts = 0, due_at_ms = ? WHERE name = ?",
+      stamp,
+      now(),
+      now() + PUT_INTERVAL_MS,
+      row.name,
+    );
   } catch (error) {
     const delayMs = Math.min(BACKOFF_MS_MAX, PUT_INTERVAL_MS * 2 ** row.attempts);
-    sql.exec("UPDATE publications SET attempts = min(attempts + 1, 16), published_at_ms = ?, due_at_ms = ? WHERE name = ?", now(), now() + delayMs, row.name);
-    console.log(JSON.stringify({ event: "publication_failed", attempts: row.attempts + 1, retry_in_ms: delayMs, reason: error instanceof Error ? error.name : "unknown" }));
+    sql.exec(
+      "UPDATE publications SET attempts = min(attempts + 1, 16), published_at_ms = ?, due_at_ms = ? WHERE name = ?",
+      now(),
+      now() + delayMs,
+      row.name,
+    );
+    console.log(
+      JSON.stringify({
+        event: "publication_failed",
+        attempts: row.attempts + 1,
+        retry_in_ms: delayMs,
+        reason: error instanceof Error ? error.name : "unknown",
+      }),
+    );
   }
 }
 

@@ -9,10 +9,18 @@ export function replaceRoutes(transaction: Transaction, command: Extract<Command
   const { sql } = transaction;
   const current = routeTable(sql).stamp;
   if (command.expected_version !== null && command.expected_version !== current)
-    refuse("version_conflict", `The route table is at version ${current}, not ${command.expected_version}: read it again and repeat your change.`, "version");
+    refuse(
+      "version_conflict",
+      `The route table is at version ${current}, not ${command.expected_version}: read it again and repeat your change.`,
+      "version",
+    );
   const routes = JSON.stringify(command.routes);
   const seq = transaction.append("routes.replaced", "routes", { routes: command.routes, previous_version: current });
-  sql.exec("INSERT INTO route_table VALUES (1, ?, ?) ON CONFLICT (only) DO UPDATE SET stamp = excluded.stamp, routes = excluded.routes", seq, routes);
+  sql.exec(
+    "INSERT INTO route_table VALUES (1, ?, ?) ON CONFLICT (only) DO UPDATE SET stamp = excluded.stamp, routes = excluded.routes",
+    seq,
+    routes,
+  );
   transaction.raise("routes", "superseded", seq);
   requestPublication(sql, "routes", seq, transaction.nowMs);
   return { object: "route_table", version: seq, routes: command.routes };

@@ -98,7 +98,8 @@ export function migrate(storage: DurableObjectStorage): void {
     sql.exec("CREATE TABLE IF NOT EXISTS schema_version (only INTEGER PRIMARY KEY CHECK (only = 1), version INTEGER NOT NULL) STRICT");
     const [row] = sql.exec<{ version: number }>("SELECT version FROM schema_version").toArray();
     const version = row?.version ?? 0;
-    if (version > MIGRATIONS.length) throw new Error(`the cell's schema is version ${version}, newer than this code knows (${MIGRATIONS.length}): deploy the newer code`);
+    if (version > MIGRATIONS.length)
+      throw new Error(`the cell's schema is version ${version}, newer than this code knows (${MIGRATIONS.length}): deploy the newer code`);
     for (const migration of MIGRATIONS.slice(version)) sql.exec(migration);
     sql.exec("INSERT INTO schema_version VALUES (1, ?) ON CONFLICT (only) DO UPDATE SET version = excluded.version", MIGRATIONS.length);
   });

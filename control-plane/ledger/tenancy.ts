@@ -69,26 +69,60 @@ export function membershipView(sql: SqlStorage, id: string): MembershipView | nu
 }
 
 /** Memberships of this cell's organizations on a walk. */
-export function membershipSlice(sql: SqlStorage, filter: { readonly user_id?: string; readonly organization_id?: string }, walk: Walk): Slice<MembershipView> {
+export function membershipSlice(
+  sql: SqlStorage,
+  filter: { readonly user_id?: string; readonly organization_id?: string },
+  walk: Walk,
+): Slice<MembershipView> {
   return walkTable<MembershipRow, MembershipView>(sql, MEMBERSHIPS, filter, walk, toMembership);
 }
 
 function toOrganization(row: OrganizationRow): OrganizationView {
-  return { object: "organization", id: row.id, name: row.name, domains: [], metadata: {}, external_id: row.external_id, created_at: isoTime(row.created_at_ms), updated_at: isoTime(row.updated_at_ms) };
+  return {
+    object: "organization",
+    id: row.id,
+    name: row.name,
+    domains: [],
+    metadata: {},
+    external_id: row.external_id,
+    created_at: isoTime(row.created_at_ms),
+    updated_at: isoTime(row.updated_at_ms),
+  };
 }
 
 function toUser(row: UserRow): UserView {
   const name = [row.first_name, row.last_name].filter((part) => part !== null).join(" ");
   return {
-    object: "user", id: row.id, email: row.email, email_verified: false, first_name: row.first_name, last_name: row.last_name, name: name === "" ? null : name,
-    profile_picture_url: null, last_sign_in_at: null, locale: null, external_id: row.external_id, metadata: {},
-    created_at: isoTime(row.created_at_ms), updated_at: isoTime(row.updated_at_ms),
+    object: "user",
+    id: row.id,
+    email: row.email,
+    email_verified: false,
+    first_name: row.first_name,
+    last_name: row.last_name,
+    name: name === "" ? null : name,
+    profile_picture_url: null,
+    last_sign_in_at: null,
+    locale: null,
+    external_id: row.external_id,
+    metadata: {},
+    created_at: isoTime(row.created_at_ms),
+    updated_at: isoTime(row.updated_at_ms),
   };
 }
 
 function toMembership(row: MembershipRow): MembershipView {
   return {
-    object: "organization_membership", id: row.id, user_id: row.user_id, organization_id: row.organization_id, organization_name: row.organization_name, status: "active",
-    directory_managed: false, custom_attributes: {}, role: { slug: row.role }, roles: [{ slug: row.role }], created_at: isoTime(row.created_at_ms), updated_at: isoTime(row.updated_at_ms),
+    object: "organization_membership",
+    id: row.id,
+    user_id: row.user_id,
+    organization_id: row.organization_id,
+    organization_name: row.organization_name,
+    status: "active",
+    directory_managed: false,
+    custom_attributes: {},
+    role: { slug: row.role },
+    roles: [{ slug: row.role }],
+    created_at: isoTime(row.created_at_ms),
+    updated_at: isoTime(row.updated_at_ms),
   };
 }

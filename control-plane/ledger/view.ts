@@ -9,7 +9,9 @@ interface Dated {
 export interface ApiKeyView extends Dated {
   readonly object: "api_key";
   readonly id: string;
-  readonly owner: { readonly type: "organization"; readonly id: string } | { readonly type: "user"; readonly id: string; readonly organization_id: string };
+  readonly owner:
+    | { readonly type: "organization"; readonly id: string }
+    | { readonly type: "user"; readonly id: string; readonly organization_id: string };
   readonly name: string;
   readonly obfuscated_value: string;
   readonly last_used_at: string | null;

@@ -5,7 +5,13 @@ import type { Slice, Walk } from "../../core/page.ts";
 export type Filter = Readonly<Record<string, string | null | undefined>>;
 
 /** Walks a table or subquery as {@link Walk} says. */
-export function walkTable<Row extends Record<string, SqlStorageValue>, View>(sql: SqlStorage, table: string, filter: Filter, walk: Walk, view: (row: Row) => View): Slice<View> {
+export function walkTable<Row extends Record<string, SqlStorageValue>, View>(
+  sql: SqlStorage,
+  table: string,
+  filter: Filter,
+  walk: Walk,
+  view: (row: Row) => View,
+): Slice<View> {
   const conditions: string[] = [];
   const values: string[] = [];
   for (const [column, value] of Object.entries(filter)) {
@@ -18,7 +24,11 @@ export function walkTable<Row extends Record<string, SqlStorageValue>, View>(sql
   const [beyond, atOrBehind, order] = walk.ascending ? [">", "<=", "ASC"] : ["<", ">=", "DESC"];
   const where = (position: string) => ["1 = 1", ...conditions, ...(walk.from === undefined ? [] : [`id ${position} ?`])].join(" AND ");
   const bound = walk.from === undefined ? values : [...values, walk.from];
-  const rows = sql.exec<Row>(`SELECT * FROM ${table} WHERE ${where(beyond)} ORDER BY id ${order} LIMIT ?`, ...bound, walk.rows).toArray().map(view);
-  const behind = walk.from !== undefined && sql.exec(`SELECT 1 FROM ${table} WHERE ${where(atOrBehind)} LIMIT 1`, ...bound).toArray().length > 0;
+  const rows = sql
+    .exec<Row>(`SELECT * FROM ${table} WHERE ${where(beyond)} ORDER BY id ${order} LIMIT ?`, ...bound, walk.rows)
+    .toArray()
+    .map(view);
+  const behind =
+    walk.from !== undefined && sql.exec(`SELECT 1 FROM ${table} WHERE ${where(atOrBehind)} LIMIT 1`, ...bound).toArray().length > 0;
   return { rows, behind };
 }

@@ -19,7 +19,9 @@ async function organization(): Promise<string> {
 
 async function permission(slug: string): Promise<void> {
   const enabled_for = { user_api_keys: true, organization_api_keys: true };
-  const outcome = await home().execute(envelope({ type: "create_permission", id: newId("perm", 0), slug, name: slug, description: null, enabled_for }));
+  const outcome = await home().execute(
+    envelope({ type: "create_permission", id: newId("perm", 0), slug, name: slug, description: null, enabled_for }),
+  );
   if (!outcome.ok && outcome.refusal.code !== "already_exists") throw new Error(outcome.refusal.message);
 }
 
@@ -27,7 +29,11 @@ async function key(organizationId: string, permissions: readonly string[] = []) 
   const id = newId("api_key");
   const token = minted();
   const owner = { type: "organization", id: organizationId } as const;
-  replyOf(await cell().execute(envelope({ type: "create_api_key", id, owner, name: "CI", permissions, expires_at_ms: null, minted: token, grantable: null })));
+  replyOf(
+    await cell().execute(
+      envelope({ type: "create_api_key", id, owner, name: "CI", permissions, expires_at_ms: null, minted: token, grantable: null }),
+    ),
+  );
   return { id, tokenId: token.token_id };
 }
 
@@ -64,7 +70,10 @@ describe("the ledger", () => {
       return seq;
     });
     expect((await cell().verify()).brokenAt).toBe(brokenAt);
-    await runInDurableObject(cell(), (_, state) => void state.storage.sql.exec("UPDATE entries SET actor_id = 'test' WHERE seq = ?", brokenAt));
+    await runInDurableObject(
+      cell(),
+      (_, state) => void state.storage.sql.exec("UPDATE entries SET actor_id = 'test' WHERE seq = ?", brokenAt),
+    );
     expect((await cell().verify()).brokenAt).toBeNull();
   });
 
@@ -94,9 +103,27 @@ describe("the ledger", () => {
 
   it("grants nothing that the owner may not hold", async () => {
     const owner = { type: "organization", id: await organization() } as const;
-    const asked = envelope({ type: "create_api_key", id: newId("api_key"), owner, name: "x", permissions: ["no:such"], expires_at_ms: null, minted: minted(), grantable: null });
+    const asked = envelope({
+      type: "create_api_key",
+      id: newId("api_key"),
+      owner,
+      name: "x",
+      permissions: ["no:such"],
+      expires_at_ms: null,
+      minted: minted(),
+      grantable: null,
+    });
     expect(await cell().execute(asked)).toMatchObject({ ok: false, refusal: { code: "permission_not_assignable", field: "permissions" } });
-    const platform = envelope({ type: "create_api_key", id: newId("api_key"), owner, name: "x", permissions: ["portcullis:api_keys:write"], expires_at_ms: null, minted: minted(), grantable: null });
+    const platform = envelope({
+      type: "create_api_key",
+      id: newId("api_key"),
+      owner,
+      name: "x",
+      permissions: ["portcullis:api_keys:write"],
+      expires_at_ms: null,
+      minted: minted(),
+      grantable: null,
+    });
     expect(await cell().execute(platform)).toMatchObject({ ok: false, refusal: { code: "permission_not_assignable" } });
   });
 
@@ -133,7 +160,9 @@ describe("the ledger", () => {
     expect(before).toMatchObject({ record: { permissions: ["c:read"] } });
     replyOf(await home().execute(envelope({ type: "delete_permission", slug: "c:read" })));
     if (!before.found || before.record.state !== "active") throw new Error("expected a live key");
-    expect(standingOf({ stamp: before.record.stamp, subjects: subjectsOf(before.record) }, await cell().observe(tokenId))).toBe("superseded");
+    expect(standingOf({ stamp: before.record.stamp, subjects: subjectsOf(before.record) }, await cell().observe(tokenId))).toBe(
+      "superseded",
+    );
     expect(await cell().resolve(tokenId)).toMatchObject({ record: { permissions: [] } });
   });
 });
@@ -162,13 +191,21 @@ describe("the outbox", () => {
 
   it("sends several changes of one key in order, the last one last, at most one a second", async () => {
     const { id, tokenId } = await key(await organization());
-    for (const name of ["one", "two", "three"]) replyOf(await cell().execute(envelope({ type: "update_api_key", id, name, grantable: null })));
+    for (const name of ["one", "two", "three"])
+      replyOf(await cell().execute(envelope({ type: "update_api_key", id, name, grantable: null })));
     const due = await runInDurableObject(cell(), (_, state) =>
-      state.storage.sql.exec<{ published_at_ms: number; due_at_ms: number; pending: number }>("SELECT published_at_ms, due_at_ms, wanted_seq > published_seq AS pending FROM publications WHERE token_id = ?", tokenId).one(),
+      state.storage.sql
+        .exec<{ published_at_ms: number; due_at_ms: number; pending: number }>(
+          "SELECT published_at_ms, due_at_ms, wanted_seq > published_seq AS pending FROM publications WHERE token_id = ?",
+          tokenId,
+        )
+        .one(),
     );
     if (due.published_at_ms > 0 && due.pending) expect(due.due_at_ms).toBeGreaterThanOrEqual(due.published_at_ms + 1000);
     await drain(cell());
-    const stamps = kvFaults.arrived.filter((put) => put.name === recordName(tokenId)).map((put) => (JSON.parse(put.value) as { stamp: number }).stamp);
+    const stamps = kvFaults.arrived
+      .filter((put) => put.name === recordName(tokenId))
+      .map((put) => (JSON.parse(put.value) as { stamp: number }).stamp);
     expect(stamps).toEqual(stamps.toSorted((a, b) => a - b));
     const resolved = await cell().resolve(tokenId);
     expect(resolved.found && stamps.at(-1)).toBe(resolved.found && resolved.record.stamp);
@@ -178,7 +215,14 @@ describe("the outbox", () => {
     const { tokenId } = await key(await organization());
     await drain(cell());
     await env.KEYS.delete(recordName(tokenId));
-    await runInDurableObject(cell(), (_, state) => void state.storage.sql.exec("UPDATE publications SET published_at_ms = 0, published_seq = published_seq - 1, wanted_seq = wanted_seq - 1 WHERE token_id = ?", tokenId));
+    await runInDurableObject(
+      cell(),
+      (_, state) =>
+        void state.storage.sql.exec(
+          "UPDATE publications SET published_at_ms = 0, published_seq = published_seq - 1, wanted_seq = wanted_seq - 1 WHERE token_id = ?",
+          tokenId,
+        ),
+    );
     await cell().resolve(tokenId, null);
     await drain(cell());
     expect(await env.KEYS.get(recordName(tokenId), "json")).toMatchObject({ state: "active" });

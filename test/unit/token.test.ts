@@ -9,9 +9,16 @@ import { generateToken, obfuscateToken, parseToken, tokenScannerPattern, type Ta
 const hmacSha256 = (key: Uint8Array, message: string) => createHmac("sha256", key).update(message).digest();
 const randomBytes = (target: Uint8Array) => randomFillSync(target);
 const ports = { randomBytes, hmacSha256 };
-const keysOf = (current: string, ...ids: string[]): TagKeys => ({ current, byId: new Map(ids.map((id) => [id, new Uint8Array(32).fill(id.charCodeAt(0))])) });
+const keysOf = (current: string, ...ids: string[]): TagKeys => ({
+  current,
+  byId: new Map(ids.map((id) => [id, new Uint8Array(32).fill(id.charCodeAt(0))])),
+});
 const keys = keysOf("A", "A");
-const places = fc.record({ prefix: fc.constantFrom("pc", "sk", "acme1"), environment: fc.constantFrom("live" as const, "test" as const), cell: fc.integer({ min: 0, max: 61 }) });
+const places = fc.record({
+  prefix: fc.constantFrom("pc", "sk", "acme1"),
+  environment: fc.constantFrom("live" as const, "test" as const),
+  cell: fc.integer({ min: 0, max: 61 }),
+});
 const base62Text = (length: number) => fc.string({ unit: fc.constantFrom(...BASE62_ALPHABET), minLength: length, maxLength: length });
 
 /** A text with a right checksum and whatever else in front of it. */
@@ -31,7 +38,9 @@ describe("a token", () => {
   });
 
   it("never makes reading throw, and is never accepted, if it was not made here", () => {
-    fc.assert(fc.property(fc.string({ unit: "binary", maxLength: 200 }), (text) => typeof parseToken(text, "pc", keys, hmacSha256) === "string"));
+    fc.assert(
+      fc.property(fc.string({ unit: "binary", maxLength: 200 }), (text) => typeof parseToken(text, "pc", keys, hmacSha256) === "string"),
+    );
   });
 
   it("is refused with any single character changed", () => {
