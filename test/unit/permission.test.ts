@@ -39,12 +39,18 @@ describe("permissions", () => {
   });
 
   it("lose nothing by being put in canonical form", () => {
-    fc.assert(fc.property(slugs, concrete, (held, needed) => expect(coversAny(canonical(held), needed)).toBe(coversAny(held, needed))));
+    fc.assert(
+      fc.property(slugs, concrete, (held, needed) => {
+        expect(coversAny(canonical(held), needed)).toBe(coversAny(held, needed));
+      }),
+    );
   });
 
   it("are not covered exactly when nothing covers them", () => {
     fc.assert(
-      fc.property(slugs, slugs, (asked, held) => expect(notCovered(asked, held)).toEqual(asked.filter((one) => !coversAny(held, one)))),
+      fc.property(slugs, slugs, (asked, held) => {
+        expect(notCovered(asked, held)).toEqual(asked.filter((one) => !coversAny(held, one)));
+      }),
     );
   });
 
