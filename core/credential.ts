@@ -1,54 +1,70 @@
-/** Where a request carries its key: `Authorization: Bearer` (RFC 6750), `X-API-Key`, or the user name of HTTP Basic (RFC 7617) where the route allows it. Never the query string. */
+/**
+ * Where a request carries its key: `Authorization: Bearer` (RFC 6750 section 2.1), `X-API-Key`, or the user name of HTTP
+ * Basic (RFC 7617) where the route allows it. Never the query string: it ends up in logs and histories.
+ *
+ * Whatever stands in one of these places is held to account, also on a public route: a forged key is refused wherever
+ * it is sent, and the upstream never sees a credential that the gateway did not understand.
+ */
 
 /** How the key was carried. */
 export type CredentialPlace = "bearer" | "x-api-key" | "basic";
+
+/** Why the carrying, not the key, is refused (400). */
+export type CredentialFault = "multiple_credentials" | "malformed_credential";
 
 /** What a request carries. */
 export type Credential =
   | { readonly kind: "none" }
   | { readonly kind: "presented"; readonly place: CredentialPlace; readonly text: string }
-  | { readonly kind: "refused"; readonly reason: "multiple_credentials" | "malformed_credential" };
+  | { readonly kind: "refused"; readonly reason: CredentialFault };
 
-/** A header longer than this cannot hold a key of ours; it is not looked at. */
-const HEADER_LENGTH_MAX = 512;
+/** Decodes base64 to Latin-1 text; undefined for what is no base64. */
+export type DecodeBase64 = (text: string) => string | undefined;
+
+/** Characters; a longer header cannot hold a key of ours and is not looked at. */
+export const CREDENTIAL_HEADER_LENGTH_MAX = 512;
+
+/** RFC 9110 section 11.4: scheme, one or more spaces, and here a single word. The platform has trimmed the value. */
+const SCHEME_AND_WORD = /^([A-Za-z][A-Za-z0-9-]*) +([^\s,]+)$/;
+const SCHEME_AND_MORE_WORDS = /^(?:bearer|basic) [^,]*,/i;
+
 const NONE: Credential = { kind: "none" };
+const MULTIPLE: Credential = { kind: "refused", reason: "multiple_credentials" };
+const MALFORMED: Credential = { kind: "refused", reason: "malformed_credential" };
 
 /** Reads the credential from two header values as the platform gives them: null when absent, repeats joined by ", ". */
-export function readCredential(
-  authorization: string | null,
-  xApiKey: string | null,
-  decodeBase64: (text: string) => string | undefined,
-): Credential {
-  if (authorization === null && xApiKey === null) return NONE;
-  if (authorization !== null && xApiKey !== null) return { kind: "refused", reason: "multiple_credentials" };
-  return authorization === null ? fromXApiKey(xApiKey ?? "") : fromAuthorization(authorization, decodeBase64);
+export function readCredential(authorization: string | null, xApiKey: string | null, decodeBase64: DecodeBase64): Credential {
+  if (authorization === null) return xApiKey === null ? NONE : fromXApiKey(xApiKey);
+  return xApiKey === null ? fromAuthorization(authorization, decodeBase64) : MULTIPLE;
 }
 
 function fromXApiKey(value: string): Credential {
-  if (value.includes(",")) return { kind: "refused", reason: "multiple_credentials" };
-  return presented("x-api-key", value.trim());
+  if (value.length > CREDENTIAL_HEADER_LENGTH_MAX) return MALFORMED;
+  return value.includes(",") ? MULTIPLE : presented("x-api-key", value);
 }
 
-function fromAuthorization(value: string, decodeBase64: (text: string) => string | undefined): Credential {
-  if (value.length > HEADER_LENGTH_MAX) return { kind: "refused", reason: "malformed_credential" };
-  if (value.includes(",")) return { kind: "refused", reason: "multiple_credentials" };
-  const [, scheme, text] = /^([A-Za-z][A-Za-z0-9-]*) +([^\s]+)\s*$/.exec(value.trim()) ?? [];
-  if (scheme === undefined || text === undefined) return { kind: "refused", reason: "malformed_credential" };
-  if (scheme.toLowerCase() === "bearer") return presented("bearer", text);
-  if (scheme.toLowerCase() === "basic") return fromBasic(text, decodeBase64);
-  return { kind: "refused", reason: "malformed_credential" };
+function fromAuthorization(value: string, decodeBase64: DecodeBase64): Credential {
+  if (value.length > CREDENTIAL_HEADER_LENGTH_MAX) return MALFORMED;
+  const [, scheme, word] = SCHEME_AND_WORD.exec(value) ?? [];
+  if (scheme === undefined || word === undefined) return SCHEME_AND_MORE_WORDS.test(value) ? MULTIPLE : MALFORMED;
+  switch (scheme.toLowerCase()) {
+    case "bearer":
+      return presented("bearer", word);
+    case "basic":
+      return fromBasic(word, decodeBase64);
+    default:
+      return MALFORMED;
+  }
 }
 
 /** The key is the user name; the password may be anything, as in `curl -u KEY:`. */
-function fromBasic(text: string, decodeBase64: (text: string) => string | undefined): Credential {
-  const decoded = decodeBase64(text);
-  if (decoded === undefined) return { kind: "refused", reason: "malformed_credential" };
+function fromBasic(word: string, decodeBase64: DecodeBase64): Credential {
+  const decoded = decodeBase64(word);
+  if (decoded === undefined) return MALFORMED;
   const colon = decoded.indexOf(":");
   return presented("basic", colon < 0 ? decoded : decoded.slice(0, colon));
 }
 
 function presented(place: CredentialPlace, text: string): Credential {
-  return text.length === 0 || text.length > HEADER_LENGTH_MAX
-    ? { kind: "refused", reason: "malformed_credential" }
-    : { kind: "presented", place, text };
+  return text === "" ? MALFORMED : { kind: "presented", place, text };
 }

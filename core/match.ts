@@ -1,55 +1,78 @@
-/** Finding the route of a request. The most specific wins, segment by segment from the left: literal, then parameter, then wildcard. */
+/**
+ * Finding the route of a request. A route for its host comes before one for any host; among those the most specific
+ * path wins, segment by segment from the left: literal, then `:parameter`, then `*`. The method is part of the match: a
+ * route that does not answer the method is passed over.
+ */
 import { methodsOf, type Route, type RouteTable } from "./route.ts";
 
-interface CompiledRoute {
-  readonly route: Route;
-  readonly methods: ReadonlySet<string>;
-  readonly segments: readonly string[];
+/** The place reached by some pattern's first segments. A request visits each node at most once, so a table bounds the work. */
+interface Node {
+  readonly literals: Map<string, Node>;
+  parameter: Node | undefined;
+  /** Routes that end here, and routes that end here with `*`, by method. */
+  readonly ends: Map<string, Route>;
+  readonly wild: Map<string, Route>;
 }
 
 /** A table ready for matching. */
 export interface CompiledRoutes {
+  /** As of which seq of the home cell it is in force. */
   readonly stamp: number;
-  readonly routes: readonly CompiledRoute[];
+  readonly byHost: ReadonlyMap<string, Node>;
+  readonly anyHost: Node;
 }
 
-/** Prepares a table once, so that matching is a walk in order of precedence. */
+/** Prepares a table once, so that matching does not depend on how many routes there are. */
 export function compileRoutes(table: RouteTable): CompiledRoutes {
-  const routes = table.routes.map((route) => ({ route, methods: new Set(methodsOf(route)), segments: route.path.slice(1).split("/") }));
-  return { stamp: table.stamp, routes: routes.toSorted(bySpecificity) };
+  const byHost = new Map<string, Node>();
+  const anyHost = emptyNode();
+  for (const route of table.routes) plant(route.host === undefined ? anyHost : childOf(byHost, route.host), route);
+  return { stamp: table.stamp, byHost, anyHost };
 }
 
-/** The route of a request, by its host name in lower case and its normalised path; undefined: refuse. */
+/**
+ * The route of a request, by its host name in lower case and its normalised path; undefined: refuse. Literals are
+ * compared with escapes decoded, or `/%40admin` would slip past the route of `/@admin` to an upstream that decodes it.
+ */
 export function matchRoute(
   compiled: CompiledRoutes,
   request: { readonly method: string; readonly host: string; readonly path: string },
 ): Route | undefined {
   const segments = request.path.slice(1).split("/");
-  return compiled.routes.find(
-    ({ route, methods, segments: pattern }) =>
-      methods.has(request.method) && (route.host === undefined || route.host === request.host) && segmentsMatch(pattern, segments),
-  )?.route;
+  if (request.path.includes("%")) for (const [at, segment] of segments.entries()) segments[at] = decodeURIComponent(segment);
+  const ofHost = compiled.byHost.get(request.host);
+  return (ofHost && find(ofHost, segments, 0, request.method)) ?? find(compiled.anyHost, segments, 0, request.method);
 }
 
-function segmentsMatch(pattern: readonly string[], segments: readonly string[]): boolean {
-  const wild = pattern.at(-1) === "*";
-  if (wild ? segments.length < pattern.length : segments.length !== pattern.length) return false;
-  return pattern.every((part, at) => part === "*" || (part.startsWith(":") ? segments[at] !== "" : part === segments[at]));
+function find(node: Node, segments: readonly string[], at: number, method: string): Route | undefined {
+  const segment = segments[at];
+  if (segment === undefined) return node.ends.get(method);
+  const literal = node.literals.get(segment);
+  const found = literal && find(literal, segments, at + 1, method);
+  if (found) return found;
+  const parameterised = segment === "" ? undefined : node.parameter && find(node.parameter, segments, at + 1, method);
+  return parameterised ?? node.wild.get(method);
 }
 
-/** A route bound to a host comes before one for any host; within that, the more specific pattern. */
-function bySpecificity(a: CompiledRoute, b: CompiledRoute): number {
-  const hosts = Number(a.route.host === undefined) - Number(b.route.host === undefined);
-  if (hosts !== 0) return hosts;
-  for (let at = 0; at < Math.max(a.segments.length, b.segments.length); at++) {
-    const ranks = rank(a.segments[at]) - rank(b.segments[at]);
-    if (ranks !== 0) return ranks;
+function plant(root: Node, route: Route): void {
+  let node = root;
+  let ends = root.ends;
+  for (const segment of route.path.slice(1).split("/")) {
+    if (segment === "*") ends = node.wild;
+    else {
+      node = segment.startsWith(":") ? (node.parameter ??= emptyNode()) : childOf(node.literals, segment);
+      ends = node.ends;
+    }
   }
-  return a.route.name < b.route.name ? -1 : 1;
+  for (const method of methodsOf(route)) ends.set(method, route);
 }
 
-function rank(segment: string | undefined): number {
-  if (segment === undefined) return 3;
-  if (segment === "*") return 2;
-  return segment.startsWith(":") ? 1 : 0;
+function childOf(nodes: Map<string, Node>, name: string): Node {
+  const child = nodes.get(name) ?? emptyNode();
+  nodes.set(name, child);
+  return child;
+}
+
+function emptyNode(): Node {
+  return { literals: new Map(), parameter: undefined, ends: new Map(), wild: new Map() };
 }

@@ -1,6 +1,7 @@
 /**
  * Every reason for which the gateway refuses, with what the caller is told. The log keeps the precise reason; what could
- * help an attacker tell a wrong secret from an unknown or a dead key is told as `invalid_key`.
+ * help an attacker tell a wrong secret from an unknown or a dead key is told as `invalid_key`. That a key has expired or lacks
+ * a permission is told only to who holds its secret.
  */
 
 /** Precise reasons, as logged. */
@@ -21,14 +22,18 @@ export type Reason =
   | "expired_key"
   | "insufficient_scope"
   | "ledger_unreachable"
-  | "upstream_unreachable";
+  | "upstream_unreachable"
+  | "internal_error";
 
-/** What a reason looks like from outside. `challenge` is the RFC 6750 error code; "" is the bare challenge of a request without credentials. */
+/** What a reason looks like from outside. */
 export interface Told {
-  readonly status: 400 | 401 | 403 | 404 | 502 | 503;
+  readonly status: 400 | 401 | 403 | 404 | 500 | 502 | 503;
+  /** Stable, for programs. */
   readonly code: string;
   readonly title: string;
+  /** What the caller can do about it. */
   readonly detail: string;
+  /** RFC 6750 section 3.1 error code for WWW-Authenticate; "" is the bare challenge to a request without a credential. */
   readonly challenge?: "" | "invalid_request" | "invalid_token" | "insufficient_scope";
 }
 
@@ -40,7 +45,7 @@ const invalidKey: Told = {
   challenge: "invalid_token",
 };
 
-/** The catalogue. */
+/** The catalogue. Texts are ASCII without quotation marks, so that they can stand in a header as they are. */
 export const TOLD: Readonly<Record<Reason, Told>> = {
   missing_credential: {
     status: 401,
@@ -74,14 +79,14 @@ export const TOLD: Readonly<Record<Reason, Told>> = {
     status: 401,
     code: "malformed_token",
     title: "Not an API key",
-    detail: "The credential does not have the form of an API key of this service.",
+    detail: "The credential does not have the form of an API key of this service. Copy the key again, as a whole.",
     challenge: "invalid_token",
   },
   checksum_mismatch: {
     status: 401,
     code: "checksum_mismatch",
     title: "Mistyped API key",
-    detail: "The API key's checksum does not fit: it was mistyped or cut. Copy it again.",
+    detail: "The checksum of the API key does not fit: it was mistyped or cut. Copy it again.",
     challenge: "invalid_token",
   },
   forged_token: invalidKey,
@@ -89,7 +94,7 @@ export const TOLD: Readonly<Record<Reason, Told>> = {
     status: 401,
     code: "wrong_environment",
     title: "Key of another environment",
-    detail: "This gateway does not accept keys of that environment (live or test).",
+    detail: "This gateway does not accept keys of that environment (live or test). Use a key of the other one.",
     challenge: "invalid_token",
   },
   ambiguous_path: {
@@ -97,9 +102,15 @@ export const TOLD: Readonly<Record<Reason, Told>> = {
     code: "ambiguous_path",
     title: "Ambiguous path",
     detail:
-      "The path has an encoding that servers read differently ('//', '..', ';', '%2F', '%00', double or invalid escapes). Send it in plain form.",
+      "Servers read this path differently. Send it in plain form: no empty or dot segments, no ';' or '\\', no escaped '/', '\\', ';' or control characters, no double or invalid escapes, at most 2048 characters.",
+    challenge: "invalid_request",
   },
-  no_route: { status: 404, code: "no_route", title: "No such route", detail: "No route matches this method, host and path." },
+  no_route: {
+    status: 404,
+    code: "no_route",
+    title: "No such route",
+    detail: "No route matches this method, host and path. Check all three.",
+  },
   unknown_key: invalidKey,
   invalid_secret: invalidKey,
   revoked_key: invalidKey,
@@ -114,7 +125,7 @@ export const TOLD: Readonly<Record<Reason, Told>> = {
     status: 403,
     code: "insufficient_scope",
     title: "Missing permission",
-    detail: "The API key lacks a permission that this route requires; see missing_permissions.",
+    detail: "The API key lacks a permission that this route requires; see missing_permissions. Use a key that has it.",
     challenge: "insufficient_scope",
   },
   ledger_unreachable: {
@@ -127,6 +138,12 @@ export const TOLD: Readonly<Record<Reason, Told>> = {
     status: 502,
     code: "upstream_unreachable",
     title: "Upstream unreachable",
-    detail: "The gateway accepted the request but got no valid answer from the service behind it.",
+    detail: "The gateway accepted the request but got no valid answer from the service behind it. Try again later.",
+  },
+  internal_error: {
+    status: 500,
+    code: "internal_error",
+    title: "Internal error",
+    detail: "The gateway failed, so the request was not let through. Report the request_id.",
   },
 };

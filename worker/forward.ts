@@ -1,35 +1,39 @@
-/** Passing an accepted request on. Bodies stream both ways; redirects are the client's business. */
+/** Passing an allowed request on. Bodies stream both ways; redirects are the client's business. */
 import type { ActiveRecord } from "../core/record.ts";
-import type { Route } from "../core/route.ts";
-import { IDENTITY_HEADER_PREFIX, REQUEST_HEADERS_REMOVED, RESPONSE_HEADERS_REMOVED, VIA } from "./header-rules.ts";
+import type { Allowed } from "./decision.ts";
+import { passesUpstream, RESPONSE_HEADERS_REMOVED, VIA } from "./header-rules.ts";
 
-/** An accepted request. `path` is the normalised path that the route was matched on. */
-export interface Accepted {
-  readonly request: Request;
-  readonly route: Route;
-  readonly path: string;
-  /** Query string with its "?", or empty. */
-  readonly search: string;
-  /** Whose key it was; null on a public route without one. */
-  readonly record: ActiveRecord | null;
-  readonly requestId: string;
-}
+/** Methods that may be sent again when the connection broke (RFC 9110 section 9.2.2) and that have no body to lose. */
+const REPEATABLE: ReadonlySet<string> = new Set(["GET", "HEAD", "OPTIONS"]);
+const SWITCHING_PROTOCOLS = 101;
 
 /** The request the upstream gets. */
-export function upstreamRequest(accepted: Accepted): Request {
-  const { request, route, path, search } = accepted;
-  return new Request(route.upstream + path + search, {
+export function upstreamRequest(request: Request, allowed: Allowed, requestId: string): Request {
+  return new Request(allowed.route.upstream + allowed.path + allowed.search, {
     method: request.method,
-    headers: requestHeaders(accepted),
+    headers: upstreamHeaders(request, allowed.record, requestId),
     body: request.body,
     redirect: "manual",
   });
 }
 
-/** The response the client gets, or undefined when the upstream's is no final answer. */
+/**
+ * Sends the request; once more if the connection broke and nothing can have been lost: an upstream that closes a kept-alive
+ * connection at the wrong moment is not the client's business. Rejects when there is no answer.
+ */
+export async function send(request: Request, fetch: (request: Request) => Promise<Response>): Promise<Response> {
+  if (!REPEATABLE.has(request.method) || request.body !== null) return fetch(request);
+  try {
+    return await fetch(request);
+  } catch {
+    return fetch(request);
+  }
+}
+
+/** The response the client gets, or undefined when the upstream's is no final answer. That of a WebSocket passes as it is. */
 export function clientResponse(upstream: Response, requestId: string): Response | undefined {
-  if (upstream.status < 200 && upstream.status !== 101) return undefined;
-  if (upstream.status === 101) return upstream;
+  if (upstream.status === SWITCHING_PROTOCOLS) return upstream;
+  if (upstream.status < 200) return undefined;
   const response = new Response(upstream.body, upstream);
   for (const name of RESPONSE_HEADERS_REMOVED) response.headers.delete(name);
   response.headers.append("Via", VIA);
@@ -37,27 +41,37 @@ export function clientResponse(upstream: Response, requestId: string): Response 
   return response;
 }
 
-function requestHeaders({ request, record, requestId }: Accepted): Headers {
-  const headers = new Headers(request.headers);
-  const client = headers.get("cf-connecting-ip");
-  const host = headers.get("host");
-  for (const name of REQUEST_HEADERS_REMOVED) headers.delete(name);
-  const claimed = Array.from(headers.keys()).filter((name) => name.startsWith(IDENTITY_HEADER_PREFIX));
-  for (const name of claimed) headers.delete(name);
-  if (record) headers.delete("authorization");
+function upstreamHeaders(request: Request, record: ActiveRecord | undefined, requestId: string): Headers {
+  const headers = new Headers();
+  for (const [name, value] of request.headers) if (passesUpstream(name)) headers.append(name, value);
+  if (request.headers.get("upgrade")?.toLowerCase() === "websocket") headers.set("Upgrade", "websocket");
   headers.append("Via", VIA);
-  if (client !== null) headers.set("X-Forwarded-For", client);
-  if (host !== null) headers.set("X-Forwarded-Host", host);
-  headers.set("X-Forwarded-Proto", request.url.startsWith("https:") ? "https" : "http");
+  describeClient(headers, request);
   headers.set("Portcullis-Request-Id", requestId);
   if (record) identify(headers, record);
   return headers;
 }
 
+/** Where the request came from, in place of anything the client said about it. */
+function describeClient(headers: Headers, request: Request): void {
+  const address = request.headers.get("cf-connecting-ip");
+  const host = request.headers.get("host");
+  if (address !== null) headers.set("X-Forwarded-For", address);
+  if (host !== null) headers.set("X-Forwarded-Host", host);
+  headers.set("X-Forwarded-Proto", request.url.startsWith("https:") ? "https" : "http");
+}
+
+/** Who is calling, and what they may do. */
 function identify(headers: Headers, record: ActiveRecord): void {
+  const { owner } = record;
   headers.set("Portcullis-Key-Id", record.key_id);
   headers.set("Portcullis-Environment", record.environment);
-  headers.set("Portcullis-Organization-Id", record.owner.type === "user" ? record.owner.organization_id : record.owner.id);
-  if (record.owner.type === "user") headers.set("Portcullis-User-Id", record.owner.id);
+  headers.set("Portcullis-Organization-Id", organizationOf(record));
+  if (owner.type === "user") headers.set("Portcullis-User-Id", owner.id);
   headers.set("Portcullis-Permissions", record.permissions.join(" "));
+}
+
+/** The organization a key belongs to, its own or its user's. */
+export function organizationOf({ owner }: ActiveRecord): string {
+  return owner.type === "user" ? owner.organization_id : owner.id;
 }

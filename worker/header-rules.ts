@@ -1,30 +1,52 @@
-/** Which headers do not pass a proxy, as data. */
+/**
+ * Which headers do not pass, as data. Names are compared with "_" read as "-": CGI-like servers cannot tell the two
+ * apart, so `Portcullis_Key_Id` would impersonate a caller there.
+ */
 
-/** Removed from requests: hop-by-hop fields (RFC 9110 section 7.6.1), credentials meant for proxies, `Expect` (its interim answer would be taken for the final one), and forwarding fields that only we may state. */
-export const REQUEST_HEADERS_REMOVED = [
+/** Headers of a request that are not passed on. */
+export const REQUEST_HEADERS_REMOVED: ReadonlySet<string> = new Set([
+  // Hop-by-hop (RFC 9110 section 7.6.1). The fields that Connection names cannot be told: the platform removes it first.
   "connection",
   "keep-alive",
-  "proxy-connection",
-  "proxy-authenticate",
-  "proxy-authorization",
   "te",
   "trailer",
   "transfer-encoding",
+  "upgrade",
+  // Answered by an interim response, which `fetch` would take for the final one.
   "expect",
+  // Credentials meant for the gateway. It never gets this far with an Authorization header that it did not accept as a key.
+  "authorization",
   "x-api-key",
-  "forwarded",
-  "x-forwarded-for",
-  "x-forwarded-host",
-  "x-forwarded-proto",
-  "x-real-ip",
+  // What only the gateway may say of where a request came from. Host becomes the upstream's.
   "host",
+  "forwarded",
+  "x-real-ip",
+  // Would make some servers act on another method or path than the one that was authorised.
+  "x-http-method",
+  "x-http-method-override",
+  "x-method-override",
+  "x-original-url",
+  "x-rewrite-url",
+]);
+
+/** Whole families that are not passed on: what the gateway says of the caller and of the way, and what is meant for proxies. */
+export const REQUEST_HEADER_PREFIXES_REMOVED = ["portcullis-", "x-forwarded-", "proxy-"] as const;
+
+/** Headers of a response that are not passed on: hop-by-hop. `Upgrade` stays for 101, whose response is passed as it is. */
+export const RESPONSE_HEADERS_REMOVED = [
+  "connection",
+  "keep-alive",
+  "proxy-connection",
+  "transfer-encoding",
+  "trailer",
+  "upgrade",
 ] as const;
 
-/** Headers that state who is calling; whatever a client sends under this prefix is removed. */
-export const IDENTITY_HEADER_PREFIX = "portcullis-";
-
-/** Removed from responses. */
-export const RESPONSE_HEADERS_REMOVED = ["connection", "keep-alive", "proxy-connection", "transfer-encoding", "trailer"] as const;
-
-/** How the gateway names itself in `Via`. */
+/** How the gateway names itself in `Via` (RFC 9110 section 7.6.3). */
 export const VIA = "1.1 portcullis";
+
+/** Whether a request header of this lower-case name is passed on. */
+export function passesUpstream(name: string): boolean {
+  const read = name.replaceAll("_", "-");
+  return !REQUEST_HEADERS_REMOVED.has(read) && !REQUEST_HEADER_PREFIXES_REMOVED.some((prefix) => read.startsWith(prefix));
+}

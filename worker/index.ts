@@ -1,11 +1,11 @@
-/** The gateway Worker. */
+/** The gateway Worker. Its settings are read when it starts, so that a wrong one is found before the first request. */
 import { env } from "cloudflare:workers";
 import { gatewayConfiguration } from "./configuration.ts";
-import { Gateway } from "./gateway.ts";
+import { createGateway } from "./gateway.ts";
 import { platformPorts } from "./platform-ports.ts";
 
-const gateway = new Gateway(gatewayConfiguration(env), platformPorts(env));
+const gateway = createGateway(gatewayConfiguration(env), platformPorts(env));
 
 export default {
-  fetch: (request: Request): Promise<Response> => gateway.handle(request),
-};
+  fetch: (request, _bindings, context) => gateway.fetch(request, context),
+} satisfies ExportedHandler;

@@ -1,105 +1,111 @@
 /**
  * Records and routes as they may be decided by: from memory or KV if the ledger's floors allow it, else from the ledger.
  *
- * Invariant: whatever is returned was vouched for by a ledger read that began after the request arrived.
+ * Invariants. Whatever is returned was vouched for by a ledger read that began after the request arrived. Isolate memory
+ * holds values, never promises: a promise belongs to the request that made it and may hang when that request ends.
  */
 import { standingOf, type FloorView } from "../core/floor.ts";
-import type { Observation } from "../core/ledger-reader.ts";
-import { compileRoutes, type CompiledRoutes } from "../core/match.ts";
+import type { CompiledRoutes } from "../core/match.ts";
 import { parseRecord, recordName, subjectsOf, type KeyRecord } from "../core/record.ts";
 import { parseRouteTable, ROUTES_RECORD_NAME } from "../core/route.ts";
 import type { ParsedToken } from "../core/token.ts";
 import { withDeadline } from "./deadline.ts";
 import { KeyMemory } from "./key-memory.ts";
+import { readKv, type KvAnswer } from "./kv.ts";
 import type { GatewayPorts } from "./ports.ts";
+import { RouteMemory } from "./route-memory.ts";
 import type { Timing } from "./timing.ts";
 
-/** The ledger could not be asked: fail closed. */
+/** The ledger could not be asked or did not answer in time: fail closed. */
 export class LedgerUnreachableError extends Error {
   override readonly name = "LedgerUnreachableError";
 }
 
+/** Milliseconds that one question to the ledger may take. */
 const LEDGER_DEADLINE_MS = 5_000;
-/** KV is only a shortcut: past this the ledger is asked instead. */
-const KV_DEADLINE_MS = 1_000;
 
-/** A record found before anyone vouched for it. `kvStamp`: what KV showed, null for a miss, undefined if it was not asked. */
+/** A record found before anyone vouched for it. `seenStamp`: what KV showed, null for a miss, undefined if it was not asked or did not answer. */
 interface Copy {
   readonly record: KeyRecord | undefined;
-  readonly kvStamp: number | null | undefined;
+  readonly seenStamp: number | null | undefined;
 }
+
+/** What one request saw when it looked: the ledger's views, and the copies found meanwhile. */
+export interface Sighting {
+  /** Null when no token was asked for. */
+  readonly token: FloorView | null;
+  readonly routes: FloorView;
+  readonly copy: Copy;
+}
+
+const NO_COPY: Copy = { record: undefined, seenStamp: undefined };
 
 export class LedgerSource {
   readonly #ports: GatewayPorts;
-  readonly #memory = new KeyMemory();
-  #routes: CompiledRoutes | undefined;
+  readonly #keys = new KeyMemory();
+  readonly #routes = new RouteMemory();
 
   constructor(ports: GatewayPorts) {
     this.#ports = ports;
   }
 
-  /** Asks the ledger and fetches the token's copy, in parallel. */
-  async observe(token: ParsedToken | null, timing: Timing): Promise<{ readonly observation: Observation; readonly copy: Copy }> {
-    const known = token !== null && !this.#memory.isUnknown(token.tokenId, this.#ports.now()) ? token : null;
-    const [observation, copy] = await Promise.all([
-      this.#ask(timing, () => this.#ports.ledger.observe({ token: known })),
-      known ? this.#copyOf(known.tokenId, timing) : { record: undefined, kvStamp: undefined },
+  /** Asks the ledger once and looks for copies, all in parallel. */
+  async observe(token: ParsedToken | null, timing: Timing): Promise<Sighting> {
+    const asked = token !== null && !this.#keys.isUnknown(token.tokenId, this.#ports.now()) ? token : null;
+    const question = { token: asked && { cell: asked.cell, tokenId: asked.tokenId } };
+    const [views, copy] = await Promise.all([
+      this.#ask(timing, () => this.#ports.ledger.observe(question)),
+      asked ? this.#copyOf(asked.tokenId, timing) : NO_COPY,
+      this.#routes.table ? undefined : this.#fetchPublishedRoutes(timing),
     ]);
-    return { observation, copy };
+    return { token: views.token, routes: views.routes, copy };
   }
 
   /** The route table in force. */
-  async routes(view: FloorView, timing: Timing): Promise<CompiledRoutes> {
-    const held = this.#routes ?? this.#keepRoutes(parseRouteTable(await this.#readKv(ROUTES_RECORD_NAME, timing)));
+  async routes({ routes: view }: Sighting, timing: Timing): Promise<CompiledRoutes> {
+    const held = this.#routes.table;
     if (held && standingOf({ stamp: held.stamp, subjects: ["routes"] }, view) === "current") return held;
-    const table = await this.#ask(timing, () => this.#ports.ledger.resolveRoutes());
-    this.#keepRoutes(table);
-    return compileRoutes(table);
+    return this.#routes.keep(await this.#ask(timing, () => this.#ports.ledger.resolveRoutes()));
   }
 
-  /** The record to decide by, or undefined for a token nobody issued. */
-  async record(token: ParsedToken, view: FloorView | null, copy: Copy, timing: Timing): Promise<KeyRecord | undefined> {
+  /** The record to decide by, or undefined for a token that nobody issued. */
+  async record(token: ParsedToken, { token: view, copy }: Sighting, timing: Timing): Promise<KeyRecord | undefined> {
     if (view === null) return undefined;
     if (copy.record) {
       const subjects = copy.record.state === "active" ? subjectsOf(copy.record) : [];
       const standing = standingOf({ stamp: copy.record.stamp, subjects }, view);
       if (standing === "current") return copy.record;
-      if (standing === "revoked") return { v: 1, state: "revoked", stamp: view.seq, token_id: token.tokenId };
+      if (standing === "revoked") return this.#keys.keep({ v: 1, state: "revoked", stamp: view.seq, token_id: token.tokenId });
     }
-    return this.#resolve(token, copy.kvStamp, timing);
+    return this.#resolve(token, copy.seenStamp, timing);
   }
 
   async #resolve(token: ParsedToken, seenStamp: number | null | undefined, timing: Timing): Promise<KeyRecord | undefined> {
     const question = { cell: token.cell, tokenId: token.tokenId, ...(seenStamp === undefined ? {} : { seenStamp }) };
     const resolution = await this.#ask(timing, () => this.#ports.ledger.resolve(question));
-    if (!resolution.found) {
-      this.#memory.keepUnknown(token.tokenId, this.#ports.now());
-      return undefined;
-    }
-    this.#memory.keep(resolution.record);
-    return resolution.record;
+    if (resolution.found) return this.#keys.keep(resolution.record);
+    this.#keys.keepUnknown(token.tokenId, this.#ports.now());
+    return undefined;
   }
 
   async #copyOf(tokenId: string, timing: Timing): Promise<Copy> {
-    const remembered = this.#memory.record(tokenId);
-    if (remembered) return { record: remembered, kvStamp: undefined };
-    const record = parseRecord(await this.#readKv(recordName(tokenId), timing), tokenId);
-    if (record) this.#memory.keep(record);
-    return { record, kvStamp: record?.stamp ?? null };
+    const remembered = this.#keys.record(tokenId);
+    if (remembered) return { record: remembered, seenStamp: undefined };
+    const answer = await this.#readKv(recordName(tokenId), timing);
+    if (!answer.answered) return NO_COPY;
+    const record = parseRecord(answer.value, tokenId);
+    return record ? { record: this.#keys.keep(record), seenStamp: record.stamp } : { record: undefined, seenStamp: null };
   }
 
-  #keepRoutes(table: ReturnType<typeof parseRouteTable>): CompiledRoutes | undefined {
-    if (table && (!this.#routes || this.#routes.stamp < table.stamp)) this.#routes = compileRoutes(table);
-    return this.#routes;
+  /** Only on a cold start: later the ledger says when the table in memory is out of date, and gives the new one. */
+  async #fetchPublishedRoutes(timing: Timing): Promise<void> {
+    const answer = await this.#readKv(ROUTES_RECORD_NAME, timing);
+    const table = answer.answered ? parseRouteTable(answer.value) : undefined;
+    if (table) this.#routes.keep(table);
   }
 
-  /** A KV value; a failing or silent KV is a miss. */
-  async #readKv(name: string, timing: Timing): Promise<unknown> {
-    try {
-      return await timing.span("kv", () => withDeadline(this.#ports.readKv(name), KV_DEADLINE_MS));
-    } catch {
-      return null;
-    }
+  #readKv(name: string, timing: Timing): Promise<KvAnswer> {
+    return timing.span("kv", () => readKv(this.#ports.kv, name));
   }
 
   async #ask<Answer>(timing: Timing, question: () => Promise<Answer>): Promise<Answer> {

@@ -1,58 +1,61 @@
 /** The answer to a refused request: RFC 9457 problem details, with an RFC 6750 challenge where a key is at issue. */
+import type { MissingPermissions } from "../core/authorize.ts";
 import { TOLD, type Reason, type Told } from "../core/reason.ts";
 
 /** Name of the protection space in challenges (RFC 9110 section 11.5). */
 const REALM = "portcullis";
+const RETRY_AFTER_S = "1";
 
 /** What a refusal says beyond its reason. */
 export interface RefusalContext {
   readonly requestId: string;
   readonly method: string;
-  /** Permissions that were missing, on 403; `any`: one of them would do. */
-  readonly missing?: readonly string[];
-  readonly any?: boolean;
+  /** On 403. */
+  readonly missing?: MissingPermissions | undefined;
 }
 
+/** What is the same each time. */
 interface Prepared {
+  readonly status: number;
+  /** The problem as JSON text, up to where the request's own members begin. */
   readonly bodyHead: string;
-  readonly headers: readonly (readonly [string, string])[];
+  readonly headers: Readonly<Record<string, string>>;
 }
 
-/** Everything that is the same each time, made once: refusing must cost next to nothing. */
+/** Made once: refusing must cost next to nothing. */
 const PREPARED = Object.fromEntries(Object.entries(TOLD).map(([reason, told]) => [reason, prepare(told)])) as Record<Reason, Prepared>;
 
-/** The response for a refusal. */
+/** The response for a refusal. `HEAD` gets no body (RFC 9110 section 9.3.2). */
 export function refusalResponse(reason: Reason, context: RefusalContext): Response {
-  const { bodyHead, headers } = PREPARED[reason];
-  const all: [string, string][] = [
-    ...headers.map(([name, value]): [string, string] => [name, value]),
-    ["Portcullis-Request-Id", context.requestId],
-  ];
-  if (context.missing) all.push(["WWW-Authenticate", scopeChallenge(context.missing)]);
-  const body = context.method === "HEAD" ? null : bodyHead + tail(context);
-  return new Response(body, { status: TOLD[reason].status, headers: all });
+  const { status, bodyHead, headers } = PREPARED[reason];
+  const body = context.method === "HEAD" ? null : `${bodyHead},"request_id":"${context.requestId}"${missingMembers(context.missing)}}`;
+  const response = new Response(body, { status, headers });
+  response.headers.set("Portcullis-Request-Id", context.requestId);
+  if (context.missing)
+    response.headers.set("WWW-Authenticate", `${headers["WWW-Authenticate"]}, scope="${context.missing.permissions.join(" ")}"`);
+  return response;
 }
 
 function prepare(told: Told): Prepared {
-  const body = { type: "about:blank", title: told.title, status: told.status, code: told.code, detail: told.detail };
-  const headers: [string, string][] = [
-    ["Content-Type", "application/problem+json"],
-    ["Cache-Control", "no-store"],
-  ];
-  if (told.challenge === "") headers.push(["WWW-Authenticate", `Bearer realm="${REALM}"`]);
-  else if (told.challenge !== undefined && told.challenge !== "insufficient_scope")
-    headers.push(["WWW-Authenticate", `Bearer realm="${REALM}", error="${told.challenge}", error_description="${told.title}"`]);
-  if (told.status === 503) headers.push(["Retry-After", "1"]);
-  return { bodyHead: JSON.stringify(body).slice(0, -1), headers };
+  const problem = {
+    type: `urn:portcullis:problem:${told.code}`,
+    title: told.title,
+    status: told.status,
+    detail: told.detail,
+    code: told.code,
+  };
+  const headers: Record<string, string> = { "Content-Type": "application/problem+json", "Cache-Control": "no-store" };
+  if (told.challenge !== undefined) headers["WWW-Authenticate"] = challengeOf(told.challenge, told.title);
+  if (told.status === 503) headers["Retry-After"] = RETRY_AFTER_S;
+  return { status: told.status, bodyHead: JSON.stringify(problem).slice(0, -1), headers };
 }
 
-function tail(context: RefusalContext): string {
-  const missing = context.missing
-    ? `,"missing_permissions":${JSON.stringify(context.missing)},"required":"${context.any ? "any" : "all"}"`
-    : "";
-  return `,"request_id":"${context.requestId}"${missing}}`;
+/** RFC 6750 section 3: no error code where there was no credential. */
+function challengeOf(code: string, description: string): string {
+  return code === "" ? `Bearer realm="${REALM}"` : `Bearer realm="${REALM}", error="${code}", error_description="${description}"`;
 }
 
-function scopeChallenge(missing: readonly string[]): string {
-  return `Bearer realm="${REALM}", error="insufficient_scope", scope="${missing.join(" ")}"`;
+/** `required` says whether all of the missing permissions are needed or any one of them. */
+function missingMembers(missing: MissingPermissions | undefined): string {
+  return missing ? `,"missing_permissions":${JSON.stringify(missing.permissions)},"required":"${missing.any ? "any" : "all"}"` : "";
 }
