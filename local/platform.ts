@@ -1,6 +1,5 @@
 /** The whole system on one workerd: gateway, control plane and example API, each on its own loopback port. */
 import path from "node:path";
-import type { Readable } from "node:stream";
 import { build } from "esbuild";
 import { convertV4MiniflareOptions, Log, LogLevel, Miniflare } from "miniflare";
 import { unstable_getMiniflareWorkerOptions as workerOptionsOf } from "wrangler";
@@ -45,6 +44,7 @@ const NAMES = { gateway: "portcullis-gateway", controlPlane: "portcullis-control
 export async function startPlatform(options: PlatformOptions): Promise<Platform> {
   process.env["WRANGLER_SEND_METRICS"] = "false";
   process.env["CLOUDFLARE_CF_FETCH_ENABLED"] = "false";
+  process.env["WRANGLER_LOG"] = "error";
   const { ports, bindings } = options;
   const workers = await Promise.all([
     worker("gateway", ports.gateway, bindings.gateway),
@@ -56,12 +56,7 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
     convertV4MiniflareOptions({
       workers,
       log: new Log(LogLevel.NONE),
-      handleRuntimeStdio: (stdout: Readable, stderr: Readable) => {
-        for (const stream of [stdout, stderr]) {
-          stream.setEncoding("utf8");
-          stream.on("data", (text: string) => options.log?.(text.trimEnd()));
-        }
-      },
+      handleStructuredLogs: ({ message }) => options.log?.(message),
       ...(persist !== undefined && { kvPersist: path.join(persist, "kv"), durableObjectsPersist: path.join(persist, "ledger") }),
     }),
   );

@@ -14,16 +14,18 @@ async function main(): Promise<void> {
   for (const [name, port] of Object.entries(options.ports)) await requireFreePort(port, name);
   if (options.reset) forgetInstallation();
   console.log("Starting the gateway, the control plane and an example API on one workerd …");
+  let seeding = true;
   const platform = await startPlatform({
     ports: options.ports,
     stateDirectory: STATE_DIRECTORY,
     bindings: localSecrets(),
-    log: (line) => console.log(line),
+    log: (line) => seeding || console.log(line),
   });
   stopOnSignal(platform);
   const seeded = await prepare(platform, options);
   noteInstallation({ ...seeded, gateway: platform.gateway.href, controlPlane: platform.controlPlane.href });
   console.log(transcriptText(platform, seeded));
+  seeding = false;
 }
 
 /** Seeds a fresh installation; on a later start only the upstream address may have changed. */

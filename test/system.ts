@@ -1,0 +1,27 @@
+/** A whole running system for tests from outside: real workerd, free loopback ports, state that is gone at the end. */
+import { startPlatform, type Platform, type PlatformOptions } from "../local/platform.ts";
+import { makeSecrets } from "../local/secrets.ts";
+import { firstAdminKey, seed, type Seeded } from "../local/seed.ts";
+
+/** A seeded system: organization Acme, two users, the example routes. */
+export interface TestSystem extends Platform, Seeded, AsyncDisposable {
+  /** Everything the Workers have logged so far. */
+  readonly logLines: readonly string[];
+}
+
+/** Starts and seeds one. */
+export async function startTestSystem(bindings: Partial<PlatformOptions["bindings"]> = {}): Promise<TestSystem> {
+  const secrets = makeSecrets();
+  const logLines: string[] = [];
+  const platform = await startPlatform({
+    ports: { gateway: 0, controlPlane: 0, exampleApi: 0 },
+    bindings: {
+      gateway: { ...secrets.gateway, ...bindings.gateway },
+      controlPlane: { ...secrets.controlPlane, ...bindings.controlPlane },
+    },
+    log: (line) => logLines.push(line),
+  });
+  const adminKey = await firstAdminKey(platform.controlPlane, secrets.controlPlane.BOOTSTRAP_SECRET);
+  const seeded = await seed(platform.controlPlane, adminKey, platform.exampleApi.origin);
+  return { ...platform, ...seeded, logLines, [Symbol.asyncDispose]: () => platform.stop() };
+}
