@@ -13,6 +13,7 @@ function systemProject(name: string) {
 export default defineConfig({
   test: {
     passWithNoTests: true,
+    silent: "passed-only",
     projects: [
       { test: { name: "unit", include: ["test/unit/**/*.test.ts"] } },
       {

@@ -26,17 +26,21 @@ const schema = z.object({
   BOOTSTRAP_SECRET: z.string({ error: "is required (a secret of at least 32 characters)" }).min(32, "must have at least 32 characters"),
 });
 
+/** Bytes of a secret written in base64url. */
+export function decodeBase64Url(text: string): Uint8Array {
+  return new Uint8Array(Buffer.from(text, "base64url"));
+}
+
 /** Reads the control plane's bindings; throws a ConfigurationError that names every wrong field. */
 export function controlPlaneConfiguration(bindings: unknown): ControlPlaneConfiguration {
   const parsed = parseConfiguration(schema, bindings);
-  const decode = (text: string) => new Uint8Array(Buffer.from(text, "base64url"));
   return {
     tokenPrefix: parsed.TOKEN_PREFIX,
     cells: parsed.CELLS,
     acceptedEnvironments: parsed.ACCEPTED_ENVIRONMENTS,
     defaultEnvironment: parsed.DEFAULT_ENVIRONMENT,
-    tagKeys: tagKeysOf(parsed.TAG_KEYS, decode),
-    replySealKey: decode(parsed.REPLY_SEAL_KEY),
+    tagKeys: tagKeysOf(parsed.TAG_KEYS, decodeBase64Url),
+    replySealKey: decodeBase64Url(parsed.REPLY_SEAL_KEY),
     bootstrapSecret: parsed.BOOTSTRAP_SECRET,
   };
 }

@@ -45,6 +45,9 @@ export type Tombstone = z.infer<typeof tombstone>;
 /** What KV and isolate memory hold for a token. */
 export type KeyRecord = z.infer<typeof recordSchema>;
 
+/** Seconds for which a location may answer from its own copy of KV. Long, because floors judge every copy. */
+export const KV_CACHE_TTL_S = 3_600;
+
 /** KV name of a token's record. */
 export function recordName(tokenId: string): string {
   return `key/${tokenId}`;

@@ -22,7 +22,7 @@ export interface Gateway {
 
 /** A gateway with its own isolate memory. All I/O goes through the ports. */
 export function createGateway(configuration: GatewayConfiguration, ports: GatewayPorts): Gateway {
-  const source = new LedgerSource(ports);
+  const source = new LedgerSource(ports, configuration.tagKeys);
   return {
     fetch(request) {
       const exchange = new Exchange(request, configuration, ports);

@@ -1,14 +1,14 @@
 /**
  * Records and routes as they may be decided by: from memory or KV if the ledger's floors allow it, else from the ledger.
  *
- * Invariants. Whatever is returned was vouched for by a ledger read that began after the request arrived. Isolate memory
- * holds values, never promises: a promise belongs to the request that made it and may hang when that request ends.
+ * Invariants. Whatever is returned was vouched for by a ledger read that began after the request arrived; isolate memory
+ * keeps only what was, and a copy from KV only once it has been judged. It holds values, never promises: a promise belongs to the request that made it and may hang when that request ends.
  */
 import { standingOf, type FloorView } from "../core/floor.ts";
 import type { CompiledRoutes } from "../core/match.ts";
 import { parseRecord, recordName, subjectsOf, type KeyRecord } from "../core/record.ts";
-import { parseRouteTable, ROUTES_RECORD_NAME } from "../core/route.ts";
-import type { ParsedToken } from "../core/token.ts";
+import { parseRouteTable, ROUTES_RECORD_NAME, type RouteTable } from "../core/route.ts";
+import type { ParsedToken, TagKeys } from "../core/token.ts";
 import { withDeadline } from "./deadline.ts";
 import { KeyMemory } from "./key-memory.ts";
 import { readKv, type KvAnswer } from "./kv.ts";
@@ -36,35 +36,42 @@ export interface Sighting {
   readonly token: FloorView | null;
   readonly routes: FloorView;
   readonly copy: Copy;
+  /** Asked for on a cold start only. */
+  readonly publishedRoutes: RouteTable | undefined;
 }
 
 const NO_COPY: Copy = { record: undefined, seenStamp: undefined };
 
 export class LedgerSource {
   readonly #ports: GatewayPorts;
+  readonly #tagKeys: TagKeys;
   readonly #keys = new KeyMemory();
   readonly #routes = new RouteMemory();
 
-  constructor(ports: GatewayPorts) {
+  /** `tagKeys` also verify what KV holds. */
+  constructor(ports: GatewayPorts, tagKeys: TagKeys) {
     this.#ports = ports;
+    this.#tagKeys = tagKeys;
   }
 
   /** Asks the ledger once and looks for copies, all in parallel. */
   async observe(token: ParsedToken | null, timing: Timing): Promise<Sighting> {
     const asked = token !== null && !this.#keys.isUnknown(token.tokenId, this.#ports.now()) ? token : null;
     const question = { token: asked && { cell: asked.cell, tokenId: asked.tokenId } };
-    const [views, copy] = await Promise.all([
+    const [views, copy, publishedRoutes] = await Promise.all([
       this.#ask(timing, () => this.#ports.ledger.observe(question)),
       asked ? this.#copyOf(asked.tokenId, timing) : NO_COPY,
-      this.#routes.table ? undefined : this.#fetchPublishedRoutes(timing),
+      this.#routes.table ? undefined : this.#publishedRoutes(timing),
     ]);
-    return { token: views.token, routes: views.routes, copy };
+    return { token: views.token, routes: views.routes, copy, publishedRoutes };
   }
 
   /** The route table in force. */
-  async routes({ routes: view }: Sighting, timing: Timing): Promise<CompiledRoutes> {
+  async routes({ routes: view, publishedRoutes }: Sighting, timing: Timing): Promise<CompiledRoutes> {
+    const isCurrent = ({ stamp }: { readonly stamp: number }) => standingOf({ stamp, subjects: ["routes"] }, view) === "current";
     const held = this.#routes.table;
-    if (held && standingOf({ stamp: held.stamp, subjects: ["routes"] }, view) === "current") return held;
+    if (held && isCurrent(held)) return held;
+    if (publishedRoutes && isCurrent(publishedRoutes)) return this.#routes.keep(publishedRoutes);
     return this.#routes.keep(await this.#ask(timing, () => this.#ports.ledger.resolveRoutes()));
   }
 
@@ -74,7 +81,7 @@ export class LedgerSource {
     if (copy.record) {
       const subjects = copy.record.state === "active" ? subjectsOf(copy.record) : [];
       const standing = standingOf({ stamp: copy.record.stamp, subjects }, view);
-      if (standing === "current") return copy.record;
+      if (standing === "current") return this.#keys.keep(copy.record);
       if (standing === "revoked") return this.#keys.keep({ v: 1, state: "revoked", stamp: view.seq, token_id: token.tokenId });
     }
     return this.#resolve(token, copy.seenStamp, timing);
@@ -94,18 +101,17 @@ export class LedgerSource {
     const answer = await this.#readKv(recordName(tokenId), timing);
     if (!answer.answered) return NO_COPY;
     const record = parseRecord(answer.value, tokenId);
-    return record ? { record: this.#keys.keep(record), seenStamp: record.stamp } : { record: undefined, seenStamp: null };
+    return { record, seenStamp: record?.stamp ?? null };
   }
 
   /** Only on a cold start: later the ledger says when the table in memory is out of date, and gives the new one. */
-  async #fetchPublishedRoutes(timing: Timing): Promise<void> {
+  async #publishedRoutes(timing: Timing): Promise<RouteTable | undefined> {
     const answer = await this.#readKv(ROUTES_RECORD_NAME, timing);
-    const table = answer.answered ? parseRouteTable(answer.value) : undefined;
-    if (table) this.#routes.keep(table);
+    return answer.answered ? parseRouteTable(answer.value) : undefined;
   }
 
   #readKv(name: string, timing: Timing): Promise<KvAnswer> {
-    return timing.span("kv", () => readKv(this.#ports.kv, name));
+    return timing.span("kv", () => readKv(this.#ports, name, this.#tagKeys));
   }
 
   async #ask<Answer>(timing: Timing, question: () => Promise<Answer>): Promise<Answer> {

@@ -1,6 +1,7 @@
 /** The gateway's ports on Cloudflare Workers. */
 import { createHash, createHmac } from "node:crypto";
 import type { LedgerReader } from "../core/ledger-reader.ts";
+import { KV_CACHE_TTL_S } from "../core/record.ts";
 import type { GatewayPorts } from "./ports.ts";
 
 /** Bindings of the gateway Worker besides its settings. */
@@ -13,7 +14,7 @@ export interface GatewayBindings {
 /** Ports over the Worker's bindings. */
 export function platformPorts(bindings: GatewayBindings): GatewayPorts {
   return {
-    kv: bindings.KEYS,
+    readKv: (name) => bindings.KEYS.get(name, { type: "text", cacheTtl: KV_CACHE_TTL_S }),
     ledger: bindings.LEDGER_READER,
     fetch: (request) => fetch(request),
     now: () => Date.now(),

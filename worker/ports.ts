@@ -5,7 +5,7 @@ import type { HmacSha256 } from "../core/token.ts";
 
 export interface GatewayPorts {
   /** The published records. Only ever a shortcut: what it says is judged by the ledger's floors. */
-  readonly kv: Pick<KVNamespace, "get">;
+  readonly readKv: (name: string) => Promise<string | null>;
   readonly ledger: LedgerReader;
   /** Towards the upstream. */
   readonly fetch: (request: Request) => Promise<Response>;

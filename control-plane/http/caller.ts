@@ -1,11 +1,11 @@
 /** Who calls the control plane: the holder of a live key of the platform organization, and what that key may do. */
-import { createHash, createHmac } from "node:crypto";
 import { equalInConstantTime } from "../../core/constant-time.ts";
 import { PLATFORM_ORGANIZATION_ID } from "../../core/identifier.ts";
 import { coversAny, type PlatformPermission } from "../../core/permission.ts";
 import { parseToken } from "../../core/token.ts";
 import type { Cells } from "../cells.ts";
 import type { ControlPlaneConfiguration } from "../configuration.ts";
+import { hmacSha256, sha256Hex } from "../digest.ts";
 import { ApiError } from "./api-error.ts";
 
 /** An authenticated caller. */
@@ -18,16 +18,6 @@ export interface Caller {
 /** The bearer token of a request, or undefined (RFC 6750 section 2.1; the scheme in any case). */
 export function bearerOf(request: Request): string | undefined {
   return /^bearer +(\S+)$/i.exec(request.headers.get("authorization")?.trim() ?? "")?.[1];
-}
-
-/** Lower-case hexadecimal SHA-256. */
-export function sha256Hex(text: string): string {
-  return createHash("sha256").update(text).digest("hex");
-}
-
-/** HMAC-SHA-256 over a text. */
-export function hmacSha256(key: Uint8Array, message: string): Uint8Array {
-  return createHmac("sha256", key).update(message).digest();
 }
 
 /** Establishes the caller by asking the ledger itself, every time. 401 for everyone else, without saying why. */

@@ -5,10 +5,13 @@
  */
 import { DurableObject } from "cloudflare:workers";
 import type { FloorView } from "../../core/floor.ts";
+import { tagKeysOf } from "../../core/configuration.ts";
 import { HOME_CELL } from "../../core/identifier.ts";
 import type { Resolution } from "../../core/ledger-reader.ts";
 import type { Slice, Walk } from "../../core/page.ts";
 import type { RouteTable } from "../../core/route.ts";
+import type { TagKeys } from "../../core/token.ts";
+import { decodeBase64Url } from "../configuration.ts";
 import * as apiKeys from "./api-keys.ts";
 import * as catalogue from "./catalogue.ts";
 import { cellsBehind, confirmMirror, takeCatalogue } from "./catalogue-mirror.ts";
@@ -31,6 +34,7 @@ export interface LedgerEnv {
   readonly KEYS: KVNamespace;
   /** Number of cells, fixed at installation. */
   readonly CELLS: string;
+  readonly TAG_KEYS: string;
 }
 
 /** How long before a cell that did not take the catalogue is tried again, in ms. */
@@ -53,11 +57,13 @@ export function cellName(cell: number): string {
 export class Ledger extends DurableObject<LedgerEnv> implements LedgerContract {
   readonly #storage: DurableObjectStorage;
   readonly #sql: SqlStorage;
+  readonly #tagKeys: TagKeys;
 
   constructor(ctx: DurableObjectState, env: LedgerEnv) {
     super(ctx, env);
     this.#storage = ctx.storage;
     this.#sql = ctx.storage.sql;
+    this.#tagKeys = tagKeysOf(env.TAG_KEYS, decodeBase64Url);
     migrate(ctx.storage);
     void ctx.blockConcurrencyWhile(() => this.#arm());
   }
@@ -83,7 +89,7 @@ export class Ledger extends DurableObject<LedgerEnv> implements LedgerContract {
 
   override async alarm(): Promise<void> {
     try {
-      await publishDue(this.#storage, this.env.KEYS, Date.now);
+      await publishDue(this.#storage, { kv: this.env.KEYS, tagKeys: this.#tagKeys, now: Date.now });
       await this.#mirror();
       forgetOldCommands(this.#sql, Date.now());
     } finally {

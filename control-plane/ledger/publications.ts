@@ -6,8 +6,11 @@
  * Invariant: for every name, either KV was last sent the record of the latest change (`published_seq` = `wanted_seq`),
  * or the row is pending and the alarm is set. A crash between put and bookkeeping leaves the row pending: at least once.
  */
-import { recordName } from "../../core/record.ts";
+import { signPublished } from "../../core/published.ts";
+import { KV_CACHE_TTL_S, recordName } from "../../core/record.ts";
 import { ROUTES_RECORD_NAME } from "../../core/route.ts";
+import type { TagKeys } from "../../core/token.ts";
+import { hmacSha256 } from "../digest.ts";
 import { resolveToken } from "./resolve.ts";
 import { routeTable } from "./route-table.ts";
 
@@ -19,8 +22,8 @@ const PUT_TIMEOUT_MS = 10_000;
 const BATCH = 60;
 /** Simultaneous puts; Workers allow six open connections. */
 const LANES = 6;
-/** KV shows a write everywhere after about a minute: an older copy seen before that is no reason to publish again. */
-const HEAL_AFTER_MS = 90_000;
+/** A location may show its older copy for so long, and KV takes about a minute to spread: before that an older copy is no reason to publish again. */
+const HEAL_AFTER_MS = (KV_CACHE_TTL_S + 120) * 1_000;
 
 interface PendingRow extends Record<string, SqlStorageValue> {
   name: string;
@@ -57,38 +60,46 @@ export function nextPublicationAtMs(sql: SqlStorage): number | null {
  */
 export function healPublication(sql: SqlStorage, tokenId: string, seenStamp: number | null, seq: number, nowMs: number): boolean {
   const changed = sql.exec(
-    `UPDATE publications SET wanted_seq = ?, due_at_ms = max(?, published_at_ms + ${PUT_INTERVAL_MS})
-     WHERE name = ? AND wanted_seq <= published_seq AND published_seq < ? AND (published_at_ms < ? OR ? >= published_seq)`,
+    `UPDATE publications SET wanted_seq = ?, published_seq = 0, due_at_ms = max(?, published_at_ms + ${PUT_INTERVAL_MS})
+     WHERE name = ? AND wanted_seq <= published_seq AND (published_at_ms < ? OR (published_seq < ? AND ? >= published_seq))`,
     seq,
     nowMs,
     recordName(tokenId),
-    seq,
     nowMs - HEAL_AFTER_MS,
+    seq,
     seenStamp ?? -1,
   );
   return changed.rowsWritten > 0;
 }
 
+/** Where records go. */
+export interface PublicationPorts {
+  readonly kv: Pick<KVNamespace, "put">;
+  /** Sign what is published. */
+  readonly tagKeys: TagKeys;
+  readonly now: () => number;
+}
+
 /** Publishes what is due, at most one batch. Failures are noted for a later try and never thrown. */
-export async function publishDue(storage: DurableObjectStorage, kv: Pick<KVNamespace, "put">, now: () => number): Promise<void> {
+export async function publishDue(storage: DurableObjectStorage, ports: PublicationPorts): Promise<void> {
   const due = storage.sql
     .exec<PendingRow>(
       "SELECT name, token_id, wanted_seq, attempts FROM publications WHERE wanted_seq > published_seq AND due_at_ms <= ? ORDER BY due_at_ms LIMIT ?",
-      now(),
+      ports.now(),
       BATCH,
     )
     .toArray();
   const lanes = Array.from({ length: LANES }, async () => {
-    for (let row = due.shift(); row; row = due.shift()) await publish(storage.sql, kv, row, now);
+    for (let row = due.shift(); row; row = due.shift()) await publish(storage.sql, ports, row);
   });
   await Promise.all(lanes);
 }
 
-async function publish(sql: SqlStorage, kv: Pick<KVNamespace, "put">, row: PendingRow, now: () => number): Promise<void> {
+async function publish(sql: SqlStorage, { kv, tagKeys, now }: PublicationPorts, row: PendingRow): Promise<void> {
   const value = row.token_id === null ? routeTable(sql) : resolveToken(sql, row.token_id);
   const stamp = value?.stamp ?? row.wanted_seq;
   try {
-    if (value) await withTimeout(kv.put(row.name, JSON.stringify(value)), PUT_TIMEOUT_MS);
+    if (value) await withTimeout(kv.put(row.name, signPublished(row.name, value, tagKeys, hmacSha256)), PUT_TIMEOUT_MS);
     sql.exec(
       "UPDATE publications SET published_seq = max(published_seq, ?), published_at_ms = ?, attempts = 0, due_at_ms = ? WHERE name = ?",
       stamp,

@@ -3,6 +3,11 @@ import type { GatewayBindings } from "../../worker/platform-ports.ts";
 
 declare global {
   namespace Cloudflare {
-    interface Env extends LedgerEnv, GatewayBindings {}
+    interface GlobalProps {
+      mainModule: typeof import("./entry.ts");
+    }
+    interface Env extends LedgerEnv, GatewayBindings {
+      readonly BOOTSTRAP_SECRET: string;
+    }
   }
 }

@@ -27,7 +27,7 @@ export function faultyKv(kv: KVNamespace): KVNamespace {
   return new Proxy(kv, {
     get(target, property) {
       if (property === "put") return (name: string, value: string) => put(target, name, value);
-      if (property === "get") return (name: string, options: "json") => get(target, name, options);
+      if (property === "get") return (name: string, options: KVNamespaceGetOptions<"text">) => get(target, name, options);
       const member: unknown = Reflect.get(target, property);
       return typeof member === "function" ? member.bind(target) : member;
     },
@@ -41,7 +41,7 @@ async function put(kv: KVNamespace, name: string, value: string): Promise<void> 
   kvFaults.arrived.push({ name, atMs: Date.now(), value });
 }
 
-async function get(kv: KVNamespace, name: string, options: "json"): Promise<unknown> {
+async function get(kv: KVNamespace, name: string, options: KVNamespaceGetOptions<"text">): Promise<string | null> {
   kvFaults.gets += 1;
   if (kvFaults.readsRefused) throw new Error("KV GET failed: 503");
   return kvFaults.readsMiss ? null : kv.get(name, options);

@@ -1,0 +1,71 @@
+/** The gateway as shipped, with every call it makes counted and the customer's API in place of the internet. */
+import { env } from "cloudflare:workers";
+import type { LedgerReader } from "../../core/ledger-reader.ts";
+import { gatewayConfiguration } from "../../worker/configuration.ts";
+import { createGateway, type Gateway } from "../../worker/gateway.ts";
+import { platformPorts } from "../../worker/platform-ports.ts";
+import { faultyKv } from "./faulty-kv.ts";
+
+/** A gateway with an isolate memory of its own, and what it did. */
+export interface ObservedGateway {
+  /** Sends a request to it. */
+  send(path: string, init?: RequestInit): Promise<Response>;
+  /** Sends a GET with a bearer token. */
+  get(path: string, token: string): Promise<Response>;
+  readonly calls: { kv: number; ledger: number; upstream: number };
+  /** Requests that reached the customer's API, oldest first. */
+  readonly forwarded: Request[];
+  readonly logLines: string[];
+  /** How far its clock is ahead. */
+  readonly clock: { aheadMs: number };
+  /** Faults of the way to the ledger and to the upstream; put back by the test that sets them. */
+  readonly faults: { ledger: "none" | "unreachable" | "unresolvable"; upstream: (request: Request) => Promise<Response> };
+}
+
+/** Makes one. A new one has seen nothing, as on an edge far away. */
+export function observeGateway(settings: Readonly<Record<string, string>> = {}): ObservedGateway {
+  const platform = platformPorts({ KEYS: faultyKv(env.KEYS), LEDGER_READER: env.LEDGER_READER });
+  const calls = { kv: 0, ledger: 0, upstream: 0 };
+  const forwarded: Request[] = [];
+  const logLines: string[] = [];
+  const faults: ObservedGateway["faults"] = { ledger: "none", upstream: async () => Response.json({ from: "upstream" }) };
+  const clock = { aheadMs: 0 };
+  const gateway: Gateway = createGateway(gatewayConfiguration({ ...env, ...settings }), {
+    ...platform,
+    readKv: async (name) => {
+      calls.kv += 1;
+      return platform.readKv(name);
+    },
+    ledger: observedReader(platform.ledger, calls, faults),
+    now: () => platform.now() + clock.aheadMs,
+    fetch: async (request) => {
+      calls.upstream += 1;
+      forwarded.push(request);
+      return faults.upstream(request);
+    },
+    log: (line) => logLines.push(line),
+  });
+  const send = async (path: string, init?: RequestInit) => gateway.fetch(new Request(`https://api.example${path}`, init));
+  return {
+    send,
+    get: (path, token) => send(path, { headers: { Authorization: `Bearer ${token}` } }),
+    calls,
+    forwarded,
+    logLines,
+    clock,
+    faults,
+  };
+}
+
+function observedReader(reader: LedgerReader, calls: { ledger: number }, faults: ObservedGateway["faults"]): LedgerReader {
+  const ask = async <Answer>(question: () => Promise<Answer>, refused: boolean): Promise<Answer> => {
+    calls.ledger += 1;
+    if (refused) throw new Error("Network connection lost.");
+    return question();
+  };
+  return {
+    observe: (request) => ask(() => reader.observe(request), faults.ledger === "unreachable"),
+    resolve: (request) => ask(() => reader.resolve(request), faults.ledger !== "none"),
+    resolveRoutes: () => ask(() => reader.resolveRoutes(), faults.ledger !== "none"),
+  };
+}
