@@ -31,6 +31,14 @@ export function isId(prefix: IdPrefix, text: string): boolean {
   return text.startsWith(`${prefix}_`) && /^[0-7][0-9A-HJKMNP-TV-Z]{25}$/.test(text.slice(prefix.length + 1));
 }
 
+/** The longest text that can be an id or a slug; a token is longer. */
+const REPEATABLE_LENGTH_MAX = 48;
+
+/** What a caller gave as an id, quoted for a message; not when it is longer than any id, because then it may be a token in the wrong place. */
+export function quoteId(text: string): string {
+  return text.length > REPEATABLE_LENGTH_MAX ? "(longer than an id)" : `'${text}'`;
+}
+
 /** The cell in an id minted with one, or undefined when the text is no such id or the cell does not exist. */
 export function cellOfId(prefix: IdPrefix, id: string, cells: number): number | undefined {
   if (!isId(prefix, id)) return undefined;

@@ -57,7 +57,7 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
       workers,
       log: new Log(LogLevel.NONE),
       handleStructuredLogs: ({ message }) => options.log?.(message),
-      ...(persist !== undefined && { kvPersist: path.join(persist, "kv"), durableObjectsPersist: path.join(persist, "ledger") }),
+      ...(persist !== undefined && { resourcePersistencePath: persist }),
     }),
   );
   await miniflare.ready;

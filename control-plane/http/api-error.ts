@@ -3,6 +3,7 @@
  * `code` mostly, `errors` on 422, and never a member called `error`.
  */
 import type { ContentfulStatusCode } from "hono/utils/http-status";
+import { quoteId } from "../../core/identifier.ts";
 import type { Refusal } from "../ledger/command.ts";
 
 /** One field at fault. */
@@ -31,7 +32,7 @@ export function invalid(errors: readonly FieldError[]): ApiError {
 
 /** 404 for an entity. */
 export function notFound(kind: string, id: string): ApiError {
-  return new ApiError(404, "entity_not_found", `${kind} not found: '${id}'.`, { entity_id: id });
+  return new ApiError(404, "entity_not_found", `${kind} not found: ${quoteId(id)}.`);
 }
 
 const REFUSAL_STATUS: Readonly<Record<Refusal["code"], ContentfulStatusCode>> = {

@@ -10,6 +10,8 @@ import { ApiError, invalid } from "./api-error.ts";
 export const BODY_BYTES_MAX = 256 * 1024;
 /** Deepest nesting accepted. */
 export const BODY_DEPTH_MAX = 32;
+/** Most faults that one answer lists. */
+const FAULTS_MAX = 100;
 
 /** Reads the body as text; 413 above the cap, 415 for a body that is not JSON, 400 for one that is not UTF-8. */
 export async function readBodyText(request: Request): Promise<string> {
@@ -30,7 +32,7 @@ export function parseBody<Schema extends z.ZodType>(text: string, schema: Schema
   const parsed = schema.safeParse(parseJson(text));
   if (parsed.success) return parsed.data;
   throw invalid(
-    parsed.error.issues.map((issue) => {
+    parsed.error.issues.slice(0, FAULTS_MAX).map((issue) => {
       const absent = issue.code === "invalid_type" && /received undefined/.test(issue.message);
       return { code: absent ? "required" : issue.code, field: issue.path.join("."), message: absent ? "is required" : issue.message };
     }),

@@ -31,7 +31,10 @@ export interface Call<Body> {
   readonly repetition: Repetition;
 }
 
-/** Authenticates, checks the permission the endpoint declares, and reads the body through its schema, in this order. */
+/**
+ * Authenticates, checks the permission the endpoint declares, and reads the body through its schema, in this order. The
+ * caller may take its time to send a body, so the key is looked at once more when all of it is here.
+ */
 export async function admit<Schema extends z.ZodType>(
   services: Services,
   c: Context<AppEnvironment>,
@@ -40,6 +43,7 @@ export async function admit<Schema extends z.ZodType>(
 ): Promise<Call<z.output<Schema>>> {
   const caller = await admitCaller(services, c, permission);
   const text = await readBodyText(c.req.raw);
+  if (text !== "") await admitCaller(services, c, permission);
   return {
     caller,
     body: parseBody(text, schema),

@@ -1,16 +1,18 @@
 /** Fields that several endpoints take. */
 import { z } from "zod";
 
-// oxlint-disable-next-line no-control-regex -- control characters are exactly what is looked for
-const CONTROL = /[\u0000-\u001f\u007f]/;
+/** Control characters, line and paragraph separators, and what turns the direction of the text around it. */
+const NOT_FOR_DISPLAY = /[\p{Cc}\p{Zl}\p{Zp}\u202a-\u202e\u2066-\u2069]/u;
+/** The end of the year 9999, in ms since the epoch: later times have no four-digit year. */
+const INSTANT_MS_MAX = Date.UTC(10_000, 0) - 1;
 
-/** A name shown to people: 1 to 255 characters, no control characters. */
+/** A name shown to people: 1 to 255 characters, nothing that changes how the text around it is shown. */
 export const displayName = z
   .string()
   .trim()
   .min(1, "must not be empty")
   .max(255, "at most 255 characters")
-  .refine((text) => !CONTROL.test(text), "must not hold control characters");
+  .refine((text) => !NOT_FOR_DISPLAY.test(text), "must not hold control or text direction characters");
 
 /** An id given by the customer's own system. */
 export const externalId = z
@@ -27,4 +29,4 @@ export const permissionSlugs = z.array(z.string().max(48)).max(256);
 export const isoInstant = z.iso
   .datetime({ offset: true, error: "must be an ISO 8601 time with a zone, like 2030-01-31T12:00:00.000Z" })
   .transform((text) => Date.parse(text))
-  .pipe(z.number({ error: "is not a real time" }));
+  .pipe(z.number({ error: "is not a real time" }).max(INSTANT_MS_MAX, "must be before the year 10000"));

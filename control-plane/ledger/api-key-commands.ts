@@ -1,5 +1,5 @@
 /** Commands in a key's life. */
-import { PLATFORM_ORGANIZATION_ID } from "../../core/identifier.ts";
+import { PLATFORM_ORGANIZATION_ID, quoteId } from "../../core/identifier.ts";
 import { canonical, notCovered, PLATFORM_PERMISSIONS } from "../../core/permission.ts";
 import type { ActiveRecord } from "../../core/record.ts";
 import { apiKeyView, unrevokedKey, type ApiKeyRow } from "./api-keys.ts";
@@ -175,7 +175,7 @@ function grantable(
 
 function standingOwner(transaction: Transaction, owner: KeyOwner): ActiveRecord["owner"] {
   const organizationId = owner.type === "user" ? owner.organization_id : owner.id;
-  if (!organizationView(transaction.sql, organizationId)) refuse("entity_not_found", `Organization not found: '${organizationId}'.`);
+  if (!organizationView(transaction.sql, organizationId)) refuse("entity_not_found", `Organization not found: ${quoteId(organizationId)}.`);
   return owner.type === "organization" ? owner : { ...owner, role: roleOf(transaction, owner.id, organizationId) };
 }
 
@@ -197,5 +197,5 @@ function roleOf(transaction: Transaction, userId: string, organizationId: string
 }
 
 function missing(id: string): never {
-  return refuse("entity_not_found", `API key not found: '${id}'.`);
+  return refuse("entity_not_found", `API key not found: ${quoteId(id)}.`);
 }

@@ -1,5 +1,6 @@
 /** Commands on permissions and roles. They run in the home cell; the ledger then brings every other cell up to date before it answers. */
 import type { Subject } from "../../core/floor.ts";
+import { quoteId } from "../../core/identifier.ts";
 import { canonical, notCovered } from "../../core/permission.ts";
 import { permissionView, roleView, setCatalogueSeq } from "./catalogue.ts";
 import type { Command } from "./command.ts";
@@ -79,7 +80,7 @@ export function createRole(transaction: Transaction, command: Of<"create_role">)
 /** Sets what a role allows. The keys of everyone who has the role follow at once. */
 export function setRolePermissions(transaction: Transaction, command: Of<"set_role_permissions">): Record<string, unknown> {
   const { sql, nowMs } = transaction;
-  const before = roleView(sql, command.slug) ?? refuse("entity_not_found", `Role not found: '${command.slug}'.`);
+  const before = roleView(sql, command.slug) ?? refuse("entity_not_found", `Role not found: ${quoteId(command.slug)}.`);
   const known = sql
     .exec<{ slug: string }>("SELECT slug FROM permissions")
     .toArray()
@@ -103,5 +104,5 @@ function changed(transaction: Transaction, seq: number, subject: Subject | null)
 }
 
 function missingPermission(slug: string): never {
-  return refuse("entity_not_found", `Permission not found: '${slug}'.`);
+  return refuse("entity_not_found", `Permission not found: ${quoteId(slug)}.`);
 }

@@ -1,5 +1,5 @@
 /** Commands on organizations, users and memberships. */
-import { PLATFORM_ORGANIZATION_ID } from "../../core/identifier.ts";
+import { PLATFORM_ORGANIZATION_ID, quoteId } from "../../core/identifier.ts";
 import type { Command } from "./command.ts";
 import { membershipRow, membershipView, organizationView, userView } from "./tenancy.ts";
 import { refuse, type Transaction } from "./transaction.ts";
@@ -45,7 +45,7 @@ export function createUser(transaction: Transaction, command: Of<"create_user">)
 export function createMembership(transaction: Transaction, command: Of<"create_membership">): Record<string, unknown> {
   const { sql, nowMs } = transaction;
   if (command.organization_id === PLATFORM_ORGANIZATION_ID || !organizationView(sql, command.organization_id))
-    refuse("entity_not_found", `Organization not found: '${command.organization_id}'.`, "organization_id");
+    refuse("entity_not_found", `Organization not found: ${quoteId(command.organization_id)}.`, "organization_id");
   requireRole(transaction, command.role);
   const twice = sql
     .exec("SELECT 1 FROM memberships WHERE organization_id = ? AND user_id = ?", command.organization_id, command.user_id)
@@ -60,7 +60,7 @@ export function createMembership(transaction: Transaction, command: Of<"create_m
 /** Gives a member another role; the user's keys can do what the new role allows from this entry on. */
 export function changeMembershipRole(transaction: Transaction, command: Of<"change_membership_role">): Record<string, unknown> {
   const { sql, nowMs } = transaction;
-  const membership = membershipRow(sql, command.id) ?? refuse("entity_not_found", `Organization membership not found: '${command.id}'.`);
+  const membership = membershipRow(sql, command.id) ?? refuse("entity_not_found", `Organization membership not found: ${quoteId(command.id)}.`);
   requireRole(transaction, command.role);
   const { organization_id, user_id, role: previous_role } = membership;
   const seq = transaction.append("organization_membership.updated", command.id, {
@@ -78,7 +78,7 @@ export function changeMembershipRole(transaction: Transaction, command: Of<"chan
 /** Ends a membership and with it, in the same entry, every key the user owns in that organization. */
 export function endMembership(transaction: Transaction, command: Of<"end_membership">): Record<string, unknown> {
   const { sql, nowMs } = transaction;
-  const membership = membershipRow(sql, command.id) ?? refuse("entity_not_found", `Organization membership not found: '${command.id}'.`);
+  const membership = membershipRow(sql, command.id) ?? refuse("entity_not_found", `Organization membership not found: ${quoteId(command.id)}.`);
   const { organization_id, user_id } = membership;
   const live = sql
     .exec<{ id: string }>(
@@ -108,5 +108,5 @@ export function endMembership(transaction: Transaction, command: Of<"end_members
 
 function requireRole(transaction: Transaction, slug: string): void {
   if (transaction.sql.exec("SELECT 1 FROM roles WHERE slug = ?", slug).toArray().length === 0)
-    refuse("entity_not_found", `Role not found: '${slug}'.`, "role_slug");
+    refuse("entity_not_found", `Role not found: ${quoteId(slug)}.`, "role_slug");
 }

@@ -8,6 +8,7 @@ declare global {
     }
     interface Env extends LedgerEnv, GatewayBindings {
       readonly BOOTSTRAP_SECRET: string;
+      readonly TOKEN_PREFIX: string;
     }
   }
 }

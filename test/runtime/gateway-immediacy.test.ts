@@ -7,7 +7,7 @@ import { env } from "cloudflare:workers";
 import { afterEach, beforeAll, describe, expect, it } from "vitest";
 import { recordName } from "../../core/record.ts";
 import { healKv, kvFaults } from "./faulty-kv.ts";
-import { install, type Installation, type IssuedKey } from "./installation.ts";
+import { install, tokenIdOf, type Installation, type IssuedKey } from "./installation.ts";
 import { observeGateway, type ObservedGateway } from "./observed-gateway.ts";
 import { drainOutboxes, publishedRecord } from "./outbox.ts";
 
@@ -16,11 +16,6 @@ beforeAll(async () => {
   installation = await install();
 });
 afterEach(healKv);
-
-/** The part of the token that names its KV record. */
-function tokenIdOf({ value }: IssuedKey): string {
-  return value.slice(value.lastIndexOf("_") + 1).slice(0, 26);
-}
 
 /** A gateway that has accepted the key and remembers it. */
 async function gatewayThatKnows(key: IssuedKey, path: string): Promise<ObservedGateway> {

@@ -1,5 +1,9 @@
 /** An installation inside workerd with a customer on it: made through the control plane's own HTTP API. */
 import { env, exports } from "cloudflare:workers";
+import { tagKeysOf } from "../../core/configuration.ts";
+import { generateToken, TOKEN_ID_LENGTH } from "../../core/token.ts";
+import { decodeBase64Url } from "../../control-plane/configuration.ts";
+import { hmacSha256 } from "../../control-plane/digest.ts";
 
 export type Json = Record<string, unknown>;
 
@@ -106,6 +110,19 @@ export async function callControlPlane(token: string, method: string, path: stri
   );
   const answered = await response.text();
   return { status: response.status, headers: response.headers, body: answered === "" ? {} : (JSON.parse(answered) as Json) };
+}
+
+/** The part of a key's token that names its KV record. */
+export function tokenIdOf({ value }: IssuedKey): string {
+  return value.slice(value.lastIndexOf("_") + 1).slice(0, TOKEN_ID_LENGTH);
+}
+
+/** A token that is genuine in form, with a right tag, but was never issued; `more` makes it wrong in one respect. */
+export function unissuedToken(more: { readonly prefix?: string; readonly tagKeys?: string; readonly cell?: number } = {}): string {
+  const { prefix = env.TOKEN_PREFIX, tagKeys = env.TAG_KEYS, cell = 1 } = more;
+  const keys = tagKeysOf(tagKeys, decodeBase64Url);
+  const ports = { randomBytes: (target: Uint8Array) => crypto.getRandomValues(target), hmacSha256 };
+  return generateToken({ prefix, environment: "live", cell }, keys, ports).token;
 }
 
 function issued(body: Json): IssuedKey {

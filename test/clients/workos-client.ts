@@ -1,0 +1,40 @@
+/** What the tests with the official WorkOS SDK share. The SDK is used as it comes: only its public constructor is told where to go. */
+import { WorkOS } from "@workos-inc/node";
+import type { TestSystem } from "../system.ts";
+
+/** The SDK as a customer sets it up against a control plane. */
+export function sdk(controlPlane: URL, apiKey: string): WorkOS {
+  return new WorkOS(apiKey, {
+    apiHostname: controlPlane.hostname,
+    https: controlPlane.protocol === "https:",
+    port: Number(controlPlane.port),
+  });
+}
+
+/** The status the gateway answers the holder of a key with. */
+export async function statusAtGateway(system: TestSystem, apiKey: string, path = "/orders"): Promise<number> {
+  const response = await fetch(new URL(path, system.gateway), { headers: { Authorization: `Bearer ${apiKey}` } });
+  await response.arrayBuffer();
+  return response.status;
+}
+
+/** The error a call is refused with, which must be of this class. An answer is not named in the failure: it may hold a secret. */
+export async function refusalOf<Refusal extends Error>(
+  call: Promise<unknown>,
+  expected: abstract new (...args: never[]) => Refusal,
+): Promise<Refusal> {
+  try {
+    await call;
+  } catch (error) {
+    if (error instanceof expected) return error;
+    throw new Error(`refused with ${String(error)} instead of ${expected.name}`, { cause: error });
+  }
+  throw new Error(`answered instead of refusing with ${expected.name}`);
+}
+
+/** The item at a place, which must be there. */
+export function at<Item>(items: readonly Item[], index: number): Item {
+  const item = items.at(index);
+  if (item === undefined) throw new Error(`there are only ${items.length} items`);
+  return item;
+}
