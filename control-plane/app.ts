@@ -1,5 +1,6 @@
 /** The control plane's HTTP application: the endpoints, and what all of them share. */
 import { Hono } from "hono";
+import { mintRequestId } from "../core/request-id.ts";
 import { ApiError } from "./http/api-error.ts";
 import { apiKeyRoutes } from "./http/api-keys.ts";
 import { bootstrapRoutes } from "./http/bootstrap.ts";
@@ -17,7 +18,7 @@ export function controlPlaneApp(services: Services): Hono<AppEnvironment> {
   const app = new Hono<AppEnvironment>();
   app.use(async (c, next) => {
     const startedAtMs = services.now();
-    const requestId = `req_${crypto.randomUUID().replaceAll("-", "")}`;
+    const requestId = mintRequestId(() => crypto.randomUUID());
     c.set("requestId", requestId);
     await next();
     c.header("X-Request-ID", requestId);

@@ -5,8 +5,8 @@
  *
  *     <tag key id 1><HMAC-SHA-256 in hexadecimal 64><JSON>
  */
+import { bytesToHex } from "@noble/hashes/utils.js";
 import { equalInConstantTime } from "./constant-time.ts";
-import { hexadecimalOf } from "./hexadecimal.ts";
 import type { HmacSha256, TagKeys } from "./token.ts";
 
 const JSON_AT = 65;
@@ -29,5 +29,5 @@ export function readPublished(name: string, text: string, keys: TagKeys, hmacSha
 
 /** Token tags are made with the same keys over one word; the line break keeps the two kinds of message apart. */
 function macOf(name: string, json: string, key: Uint8Array, hmacSha256: HmacSha256): string {
-  return hexadecimalOf(hmacSha256(key, `${name}\n${json}`));
+  return bytesToHex(hmacSha256(key, `${name}\n${json}`));
 }

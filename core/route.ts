@@ -43,7 +43,10 @@ export const routeSchema = z
       .regex(/^[a-z0-9.-]+$/, "a lower-case host name without port")
       .optional(),
     /** GET covers HEAD. */
-    methods: z.array(z.enum(["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"])).min(1).max(7),
+    methods: z
+      .array(z.enum(["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]))
+      .min(1)
+      .max(7),
     path: pathPattern,
     /** Origin, optionally with a base path that is put before the request's path. */
     upstream,

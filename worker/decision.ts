@@ -3,6 +3,7 @@
  * refused.
  */
 import { authorize, type MissingPermissions } from "../core/authorize.ts";
+import { sha256Hex } from "../core/digest.ts";
 import { matchRoute } from "../core/match.ts";
 import { isPathFault, normalisePath, type NormalPath } from "../core/path.ts";
 import type { Reason } from "../core/reason.ts";
@@ -57,7 +58,7 @@ export function candidateOf(request: Request, presented: Presented | null): Cand
   return isPathFault(path) ? { reason: path } : { method: request.method, host, path, search, presented };
 }
 
-type Clock = Pick<GatewayPorts, "now" | "sha256Hex">;
+type Clock = Pick<GatewayPorts, "now">;
 
 /** Asks the ledger and decides. Never rejects: what goes wrong is a refusal too. */
 export async function decide(candidate: Candidate, source: LedgerSource, ports: Clock, timing: Timing): Promise<Decision> {
@@ -79,7 +80,7 @@ async function decideByLedger(candidate: Candidate, source: LedgerSource, ports:
   if (presented.basic && route.basic !== true) return { reason: "basic_not_allowed", route, seq };
   const record = await source.record(presented.token, sighting, timing);
   if (!record) return { reason: "unknown_key", route, seq };
-  const authorization = authorize(record, ports.sha256Hex(presented.text), route, ports.now());
+  const authorization = authorize(record, sha256Hex(presented.text), route, ports.now());
   if (authorization.allowed) return { route, path, search, seq, record: authorization.record };
   const owner = record.state === "active" ? { record } : {};
   return { ...authorization, ...owner, route, seq };

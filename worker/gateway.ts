@@ -8,24 +8,24 @@ import { decisionLine } from "./decision-log.ts";
 import { candidateOf, decide, type Allowed, type Candidate, type Decision, type Refused } from "./decision.ts";
 import { clientResponse, send, upstreamRequest } from "./forward.ts";
 import { LedgerSource } from "./ledger-source.ts";
-import type { GatewayPorts } from "./ports.ts";
+import type { GatewayPorts, RequestContext } from "./ports.ts";
 import { readPresented } from "./presented.ts";
 import { refusalResponse } from "./refusal.ts";
-import { mintRequestId } from "./request-id.ts";
+import { mintRequestId } from "../core/request-id.ts";
 import { Timing } from "./timing.ts";
 
 /** What a Worker's `fetch` handler calls. */
 export interface Gateway {
   /** Answers a request. Never throws or rejects. */
-  fetch(request: Request, context?: Pick<ExecutionContext, "waitUntil">): Response | Promise<Response>;
+  fetch(request: Request, context: RequestContext): Response | Promise<Response>;
 }
 
 /** A gateway with its own isolate memory. All I/O goes through the ports. */
 export function createGateway(configuration: GatewayConfiguration, ports: GatewayPorts): Gateway {
   const source = new LedgerSource(ports, configuration.tagKeys);
   return {
-    fetch(request) {
-      const exchange = new Exchange(request, configuration, ports);
+    fetch(request, context) {
+      const exchange = new Exchange(request, context, configuration, ports);
       const candidate = exchange.candidate();
       return "reason" in candidate ? exchange.refuse(candidate) : exchange.decide(candidate, source);
     },
@@ -35,22 +35,24 @@ export function createGateway(configuration: GatewayConfiguration, ports: Gatewa
 /** One request and its answer. */
 class Exchange {
   readonly #request: Request;
+  readonly #context: RequestContext;
   readonly #configuration: GatewayConfiguration;
   readonly #ports: GatewayPorts;
   readonly #requestId: string;
   readonly #timing: Timing;
 
-  constructor(request: Request, configuration: GatewayConfiguration, ports: GatewayPorts) {
+  constructor(request: Request, context: RequestContext, configuration: GatewayConfiguration, ports: GatewayPorts) {
     this.#request = request;
+    this.#context = context;
     this.#configuration = configuration;
     this.#ports = ports;
-    this.#requestId = mintRequestId(ports.randomBytes);
+    this.#requestId = mintRequestId(ports.randomUuid);
     this.#timing = new Timing(ports.now);
   }
 
   /** What can be judged without I/O. */
   candidate(): Candidate | Refused {
-    const presented = readPresented(this.#request, this.#configuration, this.#ports);
+    const presented = readPresented(this.#request, this.#configuration);
     return typeof presented === "string" ? { reason: presented } : candidateOf(this.#request, presented);
   }
 
@@ -87,7 +89,8 @@ class Exchange {
 
   #finish(decision: Decision, response: Response): Response {
     const { method } = this.#request;
-    this.#ports.log(decisionLine(decision, { requestId: this.#requestId, method, status: response.status, ms: this.#timing.elapsedMs() }));
+    const circumstances = { requestId: this.#requestId, method, status: response.status, ms: this.#timing.elapsedMs() };
+    this.#ports.log(decisionLine(decision, circumstances), this.#context);
     if (this.#configuration.serverTiming && response.status !== 101) response.headers.append("Server-Timing", this.#timing.header());
     return response;
   }

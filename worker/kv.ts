@@ -1,4 +1,5 @@
 /** Reading KV, which may fail, stall, be out of date or be tampered with, without harm: it is only ever a shortcut past the ledger. */
+import { hmacSha256 } from "../core/digest.ts";
 import { readPublished } from "../core/published.ts";
 import type { TagKeys } from "../core/token.ts";
 import { withDeadline } from "./deadline.ts";
@@ -11,10 +12,10 @@ const DEADLINE_MS = 1_000;
 export type KvAnswer = { readonly answered: true; readonly value: unknown } | { readonly answered: false };
 
 /** Reads what was published under a name. Never rejects. */
-export async function readKv(ports: Pick<GatewayPorts, "readKv" | "hmacSha256">, name: string, keys: TagKeys): Promise<KvAnswer> {
+export async function readKv(ports: Pick<GatewayPorts, "readKv">, name: string, keys: TagKeys): Promise<KvAnswer> {
   try {
     const text = await withDeadline(ports.readKv(name), DEADLINE_MS);
-    return { answered: true, value: text === null ? undefined : readPublished(name, text, keys, ports.hmacSha256) };
+    return { answered: true, value: text === null ? undefined : readPublished(name, text, keys, hmacSha256) };
   } catch {
     return { answered: false };
   }

@@ -1,7 +1,10 @@
 /** What the gateway needs from the outside, so that tests and the benchmark can count and fail every call. */
-import type { RandomBytes } from "../core/base62.ts";
 import type { LedgerReader } from "../core/ledger-reader.ts";
-import type { HmacSha256 } from "../core/token.ts";
+
+/** The part of a request's execution context that lets work go on after the answer. */
+export interface RequestContext {
+  waitUntil(promise: Promise<unknown>): void;
+}
 
 export interface GatewayPorts {
   /** The published records. Only ever a shortcut: what it says is judged by the ledger's floors. */
@@ -11,10 +14,8 @@ export interface GatewayPorts {
   readonly fetch: (request: Request) => Promise<Response>;
   /** Milliseconds since the epoch. */
   readonly now: () => number;
-  readonly randomBytes: RandomBytes;
-  /** Lower-case hexadecimal SHA-256. */
-  readonly sha256Hex: (text: string) => string;
-  readonly hmacSha256: HmacSha256;
-  /** Takes one line of structured log. */
-  readonly log: (line: string) => void;
+  /** A fresh random UUID (RFC 9562 section 5.4). */
+  readonly randomUuid: () => string;
+  /** Takes one line of structured log; it may be written after the answer. */
+  readonly log: (line: string, context: RequestContext) => void;
 }

@@ -1,9 +1,9 @@
 /** The first step of a decision: what the request carries, judged without any I/O. */
 import { readCredential } from "../core/credential.ts";
+import { hmacSha256 } from "../core/digest.ts";
 import type { Reason } from "../core/reason.ts";
 import { parseToken, type ParsedToken } from "../core/token.ts";
 import type { GatewayConfiguration } from "./configuration.ts";
-import type { GatewayPorts } from "./ports.ts";
 
 /** A key that is genuine in form: checksum and tag hold. Whether it exists is not known yet. */
 export interface Presented {
@@ -14,11 +14,7 @@ export interface Presented {
 }
 
 /** The key a request presents, null for a request without a credential, or why it is refused. Synchronous: a made-up key costs no I/O. */
-export function readPresented(
-  request: Request,
-  configuration: GatewayConfiguration,
-  { hmacSha256 }: Pick<GatewayPorts, "hmacSha256">,
-): Presented | null | Reason {
+export function readPresented(request: Request, configuration: GatewayConfiguration): Presented | null | Reason {
   const { headers } = request;
   const credential = readCredential(headers.get("authorization"), headers.get("x-api-key"), decodeBase64);
   if (credential.kind === "none") return null;

@@ -4,7 +4,7 @@ import { z } from "zod";
 import { cellOfId, PLATFORM_ORGANIZATION_ID } from "../../core/identifier.ts";
 import { parseToken } from "../../core/token.ts";
 import { notFound } from "./api-error.ts";
-import { hmacSha256, sha256Hex } from "../digest.ts";
+import { hmacSha256, sha256Hex } from "../../core/digest.ts";
 import type { Caller } from "./caller.ts";
 import { actorOf, admit, admitCaller, send, type AppEnvironment, type Services } from "./endpoint.ts";
 import { displayName, isoInstant, permissionSlugs } from "./fields.ts";

@@ -5,7 +5,7 @@ import { coversAny, type PlatformPermission } from "../../core/permission.ts";
 import { parseToken } from "../../core/token.ts";
 import type { Cells } from "../cells.ts";
 import type { ControlPlaneConfiguration } from "../configuration.ts";
-import { hmacSha256, sha256Hex } from "../digest.ts";
+import { hmacSha256, sha256Hex } from "../../core/digest.ts";
 import { ApiError } from "./api-error.ts";
 
 /** An authenticated caller. */

@@ -5,7 +5,7 @@
  */
 import { CompactEncrypt, compactDecrypt } from "jose";
 import { invalid } from "./api-error.ts";
-import { hmacSha256, sha256Hex } from "../digest.ts";
+import { hmacSha256, sha256Hex } from "../../core/digest.ts";
 
 /** How a request is recognised when it comes again. */
 export interface Repetition {

@@ -2,7 +2,7 @@
 import { generateToken, obfuscateToken, type Environment } from "../../core/token.ts";
 import { mintId } from "../../core/identifier.ts";
 import type { MintedToken } from "../ledger/command.ts";
-import { hmacSha256, sha256Hex } from "../digest.ts";
+import { hmacSha256, sha256Hex } from "../../core/digest.ts";
 import type { Services } from "./endpoint.ts";
 
 /** A key about to be created in a cell. `token` is the secret. */

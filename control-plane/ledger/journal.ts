@@ -2,7 +2,7 @@
  * The append-only entries and their hash chain. Each hash covers the hash before it and all of the entry, so no entry
  * can be changed, dropped or slipped in without every later hash giving it away.
  */
-import { createHash } from "node:crypto";
+import { sha256Hex } from "../../core/digest.ts";
 import type { Actor } from "./command.ts";
 import type { EntryView } from "./view.ts";
 import { isoTime } from "./iso-time.ts";
@@ -93,6 +93,5 @@ export function verifyChain(sql: SqlStorage): { entries: number; brokenAt: numbe
 }
 
 function entryHash(previousHash: string, row: HashedFields): string {
-  const covered = JSON.stringify([previousHash, row.seq, row.at_ms, row.actor_type, row.actor_id, row.type, row.subject, row.payload]);
-  return createHash("sha256").update(covered).digest("hex");
+  return sha256Hex(JSON.stringify([previousHash, row.seq, row.at_ms, row.actor_type, row.actor_id, row.type, row.subject, row.payload]));
 }

@@ -10,7 +10,7 @@ import { signPublished } from "../../core/published.ts";
 import { KV_CACHE_TTL_S, recordName } from "../../core/record.ts";
 import { ROUTES_RECORD_NAME } from "../../core/route.ts";
 import type { TagKeys } from "../../core/token.ts";
-import { hmacSha256 } from "../digest.ts";
+import { hmacSha256 } from "../../core/digest.ts";
 import { resolveToken } from "./resolve.ts";
 import { routeTable } from "./route-table.ts";
 

@@ -60,7 +60,8 @@ export function createMembership(transaction: Transaction, command: Of<"create_m
 /** Gives a member another role; the user's keys can do what the new role allows from this entry on. */
 export function changeMembershipRole(transaction: Transaction, command: Of<"change_membership_role">): Record<string, unknown> {
   const { sql, nowMs } = transaction;
-  const membership = membershipRow(sql, command.id) ?? refuse("entity_not_found", `Organization membership not found: ${quoteId(command.id)}.`);
+  const membership =
+    membershipRow(sql, command.id) ?? refuse("entity_not_found", `Organization membership not found: ${quoteId(command.id)}.`);
   requireRole(transaction, command.role);
   const { organization_id, user_id, role: previous_role } = membership;
   const seq = transaction.append("organization_membership.updated", command.id, {
@@ -78,7 +79,8 @@ export function changeMembershipRole(transaction: Transaction, command: Of<"chan
 /** Ends a membership and with it, in the same entry, every key the user owns in that organization. */
 export function endMembership(transaction: Transaction, command: Of<"end_membership">): Record<string, unknown> {
   const { sql, nowMs } = transaction;
-  const membership = membershipRow(sql, command.id) ?? refuse("entity_not_found", `Organization membership not found: ${quoteId(command.id)}.`);
+  const membership =
+    membershipRow(sql, command.id) ?? refuse("entity_not_found", `Organization membership not found: ${quoteId(command.id)}.`);
   const { organization_id, user_id } = membership;
   const live = sql
     .exec<{ id: string }>(

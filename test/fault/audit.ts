@@ -1,5 +1,5 @@
 /** Compares the system with what its clients know. Every function answers faults in words; none is good. */
-import { sha256Hex } from "../../control-plane/digest.ts";
+import { sha256Hex } from "../../core/digest.ts";
 import { callApi, type Json } from "../../local/api-client.ts";
 import { describeKey, expectedState, type Target, type TrackedKey } from "./load.ts";
 

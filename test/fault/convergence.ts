@@ -1,6 +1,6 @@
 /** Whether KV says what the ledger says, looked at in KV itself: asking the gateway would mend it. */
 import { setTimeout as sleep } from "node:timers/promises";
-import { hmacSha256 } from "../../control-plane/digest.ts";
+import { hmacSha256 } from "../../core/digest.ts";
 import { readPublished } from "../../core/published.ts";
 import { parseRecord, recordName } from "../../core/record.ts";
 import { TOKEN_ID_LENGTH } from "../../core/token.ts";

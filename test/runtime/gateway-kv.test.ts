@@ -4,7 +4,7 @@ import { afterEach, beforeAll, describe, expect, it } from "vitest";
 import { signPublished } from "../../core/published.ts";
 import { recordName } from "../../core/record.ts";
 import { ROUTES_RECORD_NAME } from "../../core/route.ts";
-import { hmacSha256 } from "../../control-plane/digest.ts";
+import { hmacSha256 } from "../../core/digest.ts";
 import { gatewayConfiguration } from "../../worker/configuration.ts";
 import { healKv, kvFaults } from "./faulty-kv.ts";
 import { install, tokenIdOf, unissuedToken, UPSTREAM, type Installation, type IssuedKey } from "./installation.ts";

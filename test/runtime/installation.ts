@@ -3,7 +3,7 @@ import { env, exports } from "cloudflare:workers";
 import { tagKeysOf } from "../../core/configuration.ts";
 import { generateToken, TOKEN_ID_LENGTH } from "../../core/token.ts";
 import { decodeBase64Url } from "../../control-plane/configuration.ts";
-import { hmacSha256 } from "../../control-plane/digest.ts";
+import { hmacSha256 } from "../../core/digest.ts";
 
 export type Json = Record<string, unknown>;
 

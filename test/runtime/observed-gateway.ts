@@ -45,7 +45,8 @@ export function observeGateway(settings: Readonly<Record<string, string>> = {}):
     },
     log: (line) => logLines.push(line),
   });
-  const send = async (path: string, init?: RequestInit) => gateway.fetch(new Request(`https://api.example${path}`, init));
+  const send = async (path: string, init?: RequestInit) =>
+    gateway.fetch(new Request(`https://api.example${path}`, init), { waitUntil: () => {} });
   return {
     send,
     get: (path, token) => send(path, { headers: { Authorization: `Bearer ${token}` } }),

@@ -3,7 +3,7 @@ import { env } from "cloudflare:workers";
 import { runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
 import { readPublished } from "../../core/published.ts";
 import { recordName } from "../../core/record.ts";
-import { hmacSha256 } from "../../control-plane/digest.ts";
+import { hmacSha256 } from "../../core/digest.ts";
 import { gatewayConfiguration } from "../../worker/configuration.ts";
 
 const CELLS = 4;

@@ -1,0 +1,56 @@
+/** The process that makes the load, apart from the one that reads the Workers' log: each order that comes in is run and answered. */
+import autocannon, { type Result } from "autocannon";
+import { quantile } from "./statistics.ts";
+
+/** One spell of load on one address. */
+export interface Order {
+  readonly url: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly connections: number;
+  readonly seconds: number;
+}
+
+/** What came of it. */
+export interface Outcome {
+  readonly rps: number;
+  readonly p50Ms: number;
+  readonly p99Ms: number;
+  /** Answers by status. */
+  readonly statuses: Readonly<Record<string, number>>;
+  /** Requests without an answer. */
+  readonly failures: number;
+  /** Share of one processor that this process used; near 1 it is the generator that was measured. */
+  readonly busy: number;
+}
+
+const LOOK_EVERY_MS = 50;
+const TIMEOUT_S = 10;
+
+process.on("message", (order: Order) => {
+  void run(order).then((outcome) => process.send?.(outcome));
+});
+
+async function run({ url, headers, connections, seconds }: Order): Promise<Outcome> {
+  const latenciesMs: number[] = [];
+  const startedAt = performance.now();
+  const usedBefore = process.cpuUsage();
+  let lastAt = startedAt;
+  const result = await new Promise<Result>((resolve, reject) => {
+    const options = { url, headers, connections, duration: seconds, sampleInt: LOOK_EVERY_MS, timeout: TIMEOUT_S };
+    autocannon(options, (error, found) => (error ? reject(error) : resolve(found))).on("response", (_client, _status, _bytes, ms) => {
+      latenciesMs.push(ms);
+      lastAt = performance.now();
+    });
+  });
+  const tookMs = lastAt - startedAt;
+  const used = process.cpuUsage(usedBefore);
+  const sorted = Float64Array.from(latenciesMs).toSorted();
+  return {
+    rps: (sorted.length / tookMs) * 1000,
+    p50Ms: quantile(sorted, 0.5),
+    p99Ms: quantile(sorted, 0.99),
+    statuses: Object.fromEntries(Object.entries(result.statusCodeStats).map(([status, { count }]) => [status, count])),
+    failures: result.errors + result.timeouts + result.resets,
+    busy: (used.user + used.system) / 1000 / tookMs,
+  };
+}

@@ -1,0 +1,119 @@
+/** Everything that is measured, on one workerd: the gateway as shipped, one that counts, and the bare Workers to compare with. */
+import { randomBytes, randomUUID } from "node:crypto";
+import { once } from "node:events";
+import net, { type AddressInfo } from "node:net";
+import path from "node:path";
+import { convertV4MiniflareOptions, Log, LogLevel, Miniflare } from "miniflare";
+import { unstable_getMiniflareWorkerOptions as workerOptionsOf } from "wrangler";
+import { hmacSha256 } from "../../core/digest.ts";
+import { mintRequestId } from "../../core/request-id.ts";
+import { generateToken } from "../../core/token.ts";
+import { callApi } from "../../local/api-client.ts";
+import { bundle } from "../../local/platform.ts";
+import { makeSecrets } from "../../local/secrets.ts";
+import { firstAdminKey, seed } from "../../local/seed.ts";
+import { refusalResponse } from "../../worker/refusal.ts";
+
+/** Where the Workers listen, and the keys to send them. */
+export interface BenchSystem extends AsyncDisposable {
+  readonly urls: Readonly<Record<"gateway" | "countingGateway" | "passThrough" | "bare401", string>>;
+  readonly keys: Readonly<Record<"warm" | "forged" | "malformed", string>>;
+}
+
+const ROOT = path.resolve(import.meta.dirname, "../..");
+const WORKERS = path.join(import.meta.dirname, "workers");
+const COMPATIBILITY_DATE = "2026-10-01";
+const MEASURED_PATH = "orders";
+
+/** Starts and seeds it. */
+export async function startBenchSystem(): Promise<BenchSystem> {
+  process.env["WRANGLER_SEND_METRICS"] = "false";
+  process.env["CLOUDFLARE_CF_FETCH_ENABLED"] = "false";
+  process.env["WRANGLER_LOG"] = "error";
+  const secrets = makeSecrets();
+  const upstreamPort = await freePort();
+  const upstream = `http://127.0.0.1:${upstreamPort}`;
+  const miniflare = new Miniflare(
+    convertV4MiniflareOptions({
+      workers: await Promise.all([
+        shippedWorker("gateway", "wrangler.toml", secrets.gateway),
+        shippedWorker("counting-gateway", "wrangler.toml", secrets.gateway, path.join(WORKERS, "counting-gateway.ts")),
+        shippedWorker("portcullis-control-plane", "control-plane/wrangler.toml", secrets.controlPlane),
+        bareWorker("upstream", {}, upstreamPort),
+        bareWorker("pass-through", { UPSTREAM: upstream }),
+        bareWorker("bare-401", await refusalAsBindings()),
+      ]),
+      log: new Log(LogLevel.NONE),
+      handleStructuredLogs: () => {},
+    }),
+  );
+  await miniflare.ready;
+  const base = async (name: string) => (await miniflare.unsafeGetDirectURL(name)).href;
+  const url = async (name: string) => (await base(name)) + MEASURED_PATH;
+  return {
+    urls: {
+      gateway: await url("gateway"),
+      countingGateway: await url("counting-gateway"),
+      passThrough: await url("pass-through"),
+      bare401: await url("bare-401"),
+    },
+    keys: {
+      warm: await validKey(new URL(await base("portcullis-control-plane")), secrets.controlPlane.BOOTSTRAP_SECRET, upstream),
+      forged: forgedKey(),
+      malformed: "sk_live_51H8zQ2eZvKYlo2C0aBcDeFgHiJkLmNoPqRsTuVwXyZ0123456789",
+    },
+    [Symbol.asyncDispose]: () => miniflare.dispose(),
+  };
+}
+
+/** A Worker with the settings of its wrangler.toml, and with another main module if one is given. */
+async function shippedWorker(name: string, configuration: string, secrets: Readonly<Record<string, string>>, entry?: string) {
+  const { main, workerOptions } = workerOptionsOf(path.join(ROOT, configuration));
+  const settings = workerOptions["bindings"] as Record<string, string> | undefined;
+  return { ...workerOptions, name, bindings: { ...settings, ...secrets }, ...(await listening(entry ?? main ?? "")) };
+}
+
+async function bareWorker(name: string, bindings: Record<string, string | Record<string, string>>, port = 0) {
+  return { name, compatibilityDate: COMPATIBILITY_DATE, bindings, ...(await listening(path.join(WORKERS, `${name}.ts`), port)) };
+}
+
+async function listening(entry: string, port = 0) {
+  return {
+    modules: [{ type: "ESModule" as const, path: "index.mjs", contents: await bundle(entry) }],
+    unsafeDirectSockets: [{ host: "127.0.0.1", port }],
+  };
+}
+
+/** A refusal as the gateway sends it, for the bare Worker to send at once. */
+async function refusalAsBindings() {
+  const refusal = refusalResponse("forged_token", { requestId: mintRequestId(randomUUID), method: "GET" });
+  return { BODY: await refusal.text(), HEADERS: Object.fromEntries(refusal.headers) };
+}
+
+/** A key of the seeded organization that may read what is measured. */
+async function validKey(controlPlane: URL, bootstrapSecret: string, upstream: string): Promise<string> {
+  const adminKey = await firstAdminKey(controlPlane, bootstrapSecret);
+  const { organizationId } = await seed(controlPlane, adminKey, upstream);
+  const order = { name: "Benchmark", permissions: ["orders:read"] };
+  const key = await callApi(controlPlane, adminKey, "POST", `/organizations/${organizationId}/api_keys`, order);
+  return String(key["value"]);
+}
+
+/** Right in form and checksum, tagged under a key that is not the installation's. */
+function forgedKey(): string {
+  const tagKeys = { current: "A", byId: new Map([["A", randomBytes(32)]]) };
+  const ports = {
+    randomBytes: (target: Uint8Array) => crypto.getRandomValues(target as Uint8Array<ArrayBuffer>),
+    hmacSha256,
+  };
+  return generateToken({ prefix: "pc", environment: "live", cell: 0 }, tagKeys, ports).token;
+}
+
+/** A port that nobody listens on: the bare Workers and the routes must know the upstream's before it starts. */
+async function freePort(): Promise<number> {
+  const probe = net.createServer().listen(0, "127.0.0.1");
+  await once(probe, "listening");
+  const { port } = probe.address() as AddressInfo;
+  await new Promise((resolve) => probe.close(resolve));
+  return port;
+}
