@@ -1,4 +1,4 @@
-/** `npm start`: everything on this machine, seeded and explained. */
+/** `npm start`: everything on this machine, seeded and explained. On SIGINT, SIGTERM and SIGHUP Miniflare ends workerd and this process. */
 import net from "node:net";
 import { forgetInstallation, noteInstallation, readInstallation, STATE_DIRECTORY } from "./installation.ts";
 import { HELP, OptionError, startOptions, type StartOptions } from "./options.ts";
@@ -21,7 +21,6 @@ async function main(): Promise<void> {
     bindings: localSecrets(),
     log: (line) => seeding || console.log(line),
   });
-  stopOnSignal(platform);
   const seeded = await prepare(platform, options);
   noteInstallation({ ...seeded, gateway: platform.gateway.href, controlPlane: platform.controlPlane.href });
   console.log(transcriptText(platform, seeded));
@@ -42,16 +41,6 @@ async function prepare(platform: Platform, options: StartOptions): Promise<Seede
   const stale = !JSON.stringify(table["routes"]).includes(`"${upstream}"`);
   if (stale) await callApi(platform.controlPlane, known.adminKey, "PUT", "/routes", { routes: exampleRoutes(upstream) });
   return known;
-}
-
-function stopOnSignal(platform: Platform): void {
-  let stopping = false;
-  const stop = () => {
-    if (stopping) return;
-    stopping = true;
-    void platform.stop().finally(() => process.exit(0));
-  };
-  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, stop);
 }
 
 async function requireFreePort(port: number, name: string): Promise<void> {
