@@ -5,6 +5,8 @@ import { passesUpstream, RESPONSE_HEADERS_REMOVED, VIA } from "./header-rules.ts
 
 /** Methods that may be sent again when the connection broke (RFC 9110 section 9.2.2) and that have no body to lose. */
 const REPEATABLE: ReadonlySet<string> = new Set(["GET", "HEAD", "OPTIONS"]);
+/** Methods whose requests have no body to pass on (RFC 9110 section 9.3.1); the platform refuses to send one. */
+const BODILESS: ReadonlySet<string> = new Set(["GET", "HEAD"]);
 const SWITCHING_PROTOCOLS = 101;
 
 /** The request the upstream gets. */
@@ -12,8 +14,10 @@ export function upstreamRequest(request: Request, allowed: Allowed, requestId: s
   return new Request(allowed.route.upstream + allowed.path + allowed.search, {
     method: request.method,
     headers: upstreamHeaders(request, allowed.record, requestId),
-    body: request.body,
+    body: BODILESS.has(request.method) ? null : request.body,
     redirect: "manual",
+    // Past the platform's cache: without the caller's key in the request it would serve one caller's answer to another.
+    cache: "no-store",
   });
 }
 
@@ -44,6 +48,7 @@ export function clientResponse(upstream: Response, requestId: string): Response 
 function upstreamHeaders(request: Request, record: ActiveRecord | undefined, requestId: string): Headers {
   const headers = new Headers();
   for (const [name, value] of request.headers) if (passesUpstream(name)) headers.append(name, value);
+  if (BODILESS.has(request.method)) headers.delete("Content-Length");
   if (request.headers.get("upgrade")?.toLowerCase() === "websocket") headers.set("Upgrade", "websocket");
   headers.append("Via", VIA);
   describeClient(headers, request);

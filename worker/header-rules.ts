@@ -1,6 +1,6 @@
 /**
- * Which headers do not pass, as data. Names are compared with "_" read as "-": CGI-like servers cannot tell the two
- * apart, so `Portcullis_Key_Id` would impersonate a caller there.
+ * Which headers do not pass, as data. In names every character but letters and digits is read as "-": CGI-like servers
+ * cannot tell them apart, so `Portcullis_Key.Id` would impersonate a caller there.
  */
 
 /** Headers of a request that are not passed on. */
@@ -20,7 +20,12 @@ export const REQUEST_HEADERS_REMOVED: ReadonlySet<string> = new Set([
   // What only the gateway may say of where a request came from. Host becomes the upstream's.
   "host",
   "forwarded",
+  "x-forwarded",
   "x-real-ip",
+  "x-client-ip",
+  "x-cluster-client-ip",
+  "true-client-ip",
+  "x-original-host",
   // Would make some servers act on another method or path than the one that was authorised.
   "x-http-method",
   "x-http-method-override",
@@ -47,6 +52,6 @@ export const VIA = "1.1 portcullis";
 
 /** Whether a request header of this lower-case name is passed on. */
 export function passesUpstream(name: string): boolean {
-  const read = name.replaceAll("_", "-");
+  const read = name.replace(/[^a-z0-9]/g, "-");
   return !REQUEST_HEADERS_REMOVED.has(read) && !REQUEST_HEADER_PREFIXES_REMOVED.some((prefix) => read.startsWith(prefix));
 }

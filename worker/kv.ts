@@ -2,7 +2,7 @@
 import { hmacSha256 } from "../core/digest.ts";
 import { readPublished } from "../core/published.ts";
 import type { TagKeys } from "../core/token.ts";
-import { withDeadline } from "./deadline.ts";
+import { withDeadline } from "../platform/deadline.ts";
 import type { GatewayPorts } from "./ports.ts";
 
 /** Milliseconds after which the ledger is asked instead. */

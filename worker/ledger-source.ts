@@ -9,7 +9,7 @@ import type { CompiledRoutes } from "../core/match.ts";
 import { parseRecord, recordName, subjectsOf, type KeyRecord } from "../core/record.ts";
 import { parseRouteTable, ROUTES_RECORD_NAME, type RouteTable } from "../core/route.ts";
 import type { ParsedToken, TagKeys } from "../core/token.ts";
-import { withDeadline } from "./deadline.ts";
+import { withDeadline } from "../platform/deadline.ts";
 import { KeyMemory } from "./key-memory.ts";
 import { readKv, type KvAnswer } from "./kv.ts";
 import type { GatewayPorts } from "./ports.ts";

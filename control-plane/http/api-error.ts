@@ -42,6 +42,8 @@ const REFUSAL_STATUS: Readonly<Record<Refusal["code"], ContentfulStatusCode>> = 
   api_key_already_expired: 409,
   version_conflict: 409,
   permission_not_assignable: 422,
+  insufficient_permissions: 403,
+  last_holder_of_permission: 409,
   membership_not_active: 422,
   invalid_expiry: 422,
   idempotency_key_reused: 422,

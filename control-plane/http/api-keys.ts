@@ -1,11 +1,10 @@
 /** API keys by id, and validation. Shapes as in the WorkOS API; reading one key and changing it are ours. */
 import { Hono } from "hono";
 import { z } from "zod";
-import { cellOfId, PLATFORM_ORGANIZATION_ID } from "../../core/identifier.ts";
+import { cellOfId } from "../../core/identifier.ts";
 import { parseToken } from "../../core/token.ts";
 import { notFound } from "./api-error.ts";
 import { hmacSha256, sha256Hex } from "../../core/digest.ts";
-import type { Caller } from "./caller.ts";
 import { actorOf, admit, admitCaller, send, type AppEnvironment, type Services } from "./endpoint.ts";
 import { displayName, isoInstant, permissionSlugs } from "./fields.ts";
 
@@ -20,9 +19,10 @@ export function apiKeyRoutes(services: Services): Hono<AppEnvironment> {
   /** `POST /api_keys/validations` `{value}`: 200 `{api_key}`, null for whatever would not be accepted now. Its permissions are those in effect. */
   app.post("/validations", async (c) => {
     const { body } = await admit(services, c, "portcullis:api_keys:validate", validation);
-    const { tokenPrefix, tagKeys } = services.configuration;
+    const { tokenPrefix, tagKeys, acceptedEnvironments } = services.configuration;
     const token = parseToken(body.value, tokenPrefix, tagKeys, hmacSha256);
-    if (typeof token === "string" || token.cell >= services.cells.count) return c.json({ api_key: null });
+    if (typeof token === "string" || token.cell >= services.cells.count || !acceptedEnvironments.has(token.environment))
+      return c.json({ api_key: null });
     return c.json({ api_key: await services.cells.ledger(token.cell).validate(token.tokenId, sha256Hex(body.value)) });
   });
 
@@ -42,7 +42,6 @@ export function apiKeyRoutes(services: Services): Hono<AppEnvironment> {
     const command = {
       type: "update_api_key",
       id,
-      grantable: await grantableOn(id, cell, caller),
       ...(body.name !== undefined && { name: body.name }),
       ...(body.permissions && { permissions: body.permissions }),
     } as const;
@@ -74,11 +73,5 @@ export function apiKeyRoutes(services: Services): Hono<AppEnvironment> {
     const cell = cellOfId("api_key", id, services.cells.count);
     if (cell === undefined) throw notFound("API key", id);
     return cell;
-  }
-
-  /** Who changes a key of the platform organization may not give it more than they hold themselves. */
-  async function grantableOn(id: string, cell: number, caller: Caller): Promise<readonly string[] | null> {
-    const key = await services.cells.ledger(cell).apiKey(id);
-    return key?.owner.id === PLATFORM_ORGANIZATION_ID ? caller.permissions : null;
   }
 }

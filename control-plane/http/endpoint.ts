@@ -41,9 +41,9 @@ export async function admit<Schema extends z.ZodType>(
   permission: PlatformPermission,
   schema: Schema,
 ): Promise<Call<z.output<Schema>>> {
-  const caller = await admitCaller(services, c, permission);
+  const callerBefore = await admitCaller(services, c, permission);
   const text = await readBodyText(c.req.raw);
-  if (text !== "") await admitCaller(services, c, permission);
+  const caller = text === "" ? callerBefore : await admitCaller(services, c, permission);
   return {
     caller,
     body: parseBody(text, schema),

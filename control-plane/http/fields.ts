@@ -1,5 +1,6 @@
 /** Fields that several endpoints take. */
 import { z } from "zod";
+import { permissionSlug } from "../../core/permission.ts";
 
 /** Control characters, line and paragraph separators, and what turns the direction of the text around it. */
 const NOT_FOR_DISPLAY = /[\p{Cc}\p{Zl}\p{Zp}\u202a-\u202e\u2066-\u2069]/u;
@@ -23,7 +24,7 @@ export const externalId = z
   .transform((id) => id ?? null);
 
 /** Permission slugs as granted. */
-export const permissionSlugs = z.array(z.string().max(48)).max(256);
+export const permissionSlugs = z.array(permissionSlug).max(256);
 
 /** ISO 8601 with a zone, as milliseconds since the epoch; before the year 10000. */
 export const isoInstant = z.iso

@@ -16,13 +16,14 @@ export interface Repetition {
   readonly open: (sealed: string) => Promise<string>;
 }
 
-/** Reads the Idempotency-Key of a request (1 to 255 visible ASCII characters, else 422). */
+/** Reads the Idempotency-Key of a request (1 to 255 visible ASCII characters, else 422). It is looked for within one caller, method and path. */
 export function repetitionOf(request: Request, callerId: string, bodyText: string, sealKey: Uint8Array): Repetition {
   const header = request.headers.get("idempotency-key");
-  const fingerprint = sha256Hex(JSON.stringify([request.method, new URL(request.url).pathname, bodyText]));
+  const { pathname } = new URL(request.url);
+  const fingerprint = sha256Hex(bodyText);
   if (header !== null && !/^[\x21-\x7e]{1,255}$/.test(header))
     throw invalid([{ code: "invalid", field: "Idempotency-Key", message: "must be 1 to 255 visible ASCII characters" }]);
-  const scoped = `${callerId}\n${header ?? crypto.randomUUID()}`;
+  const scoped = JSON.stringify([callerId, request.method, pathname, header ?? crypto.randomUUID()]);
   const key = hmacSha256(sealKey, scoped);
   const seal = (secret: string) =>
     new CompactEncrypt(new TextEncoder().encode(secret)).setProtectedHeader({ alg: "dir", enc: "A256GCM" }).encrypt(key);

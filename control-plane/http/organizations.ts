@@ -1,7 +1,7 @@
 /** Organizations and the keys they own. */
 import { Hono } from "hono";
 import { z } from "zod";
-import { mintId, PLATFORM_ORGANIZATION_ID } from "../../core/identifier.ts";
+import { mintId } from "../../core/identifier.ts";
 import { assemblePage, walkOf } from "../../core/page.ts";
 import { notFound } from "./api-error.ts";
 import { actorOf, admit, admitCaller, send, type AppEnvironment, type Services } from "./endpoint.ts";
@@ -62,7 +62,6 @@ export function organizationRoutes(services: Services): Hono<AppEnvironment> {
     const owner = { type: "organization", id: c.req.param("id") } as const;
     const cell = cells.cellOf(owner.id);
     const { id, token, minted } = mintKey(services, cell, body.environment ?? services.configuration.defaultEnvironment);
-    const grantable = owner.id === PLATFORM_ORGANIZATION_ID ? caller.permissions : null;
     const command = {
       type: "create_api_key",
       id,
@@ -71,7 +70,6 @@ export function organizationRoutes(services: Services): Hono<AppEnvironment> {
       permissions: body.permissions,
       expires_at_ms: body.expires_at ?? null,
       minted,
-      grantable,
     } as const;
     const { reply, secret } = await send(services, command, { cell, actor: actorOf(caller), repetition, secret: token });
     return c.json({ ...reply, value: secret }, 201);

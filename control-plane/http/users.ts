@@ -79,7 +79,6 @@ export function userRoutes(services: Services): Hono<AppEnvironment> {
       permissions: body.permissions,
       expires_at_ms: body.expires_at ?? null,
       minted,
-      grantable: null,
     } as const;
     const { reply, secret } = await send(services, command, { cell, actor: actorOf(caller), repetition, secret: token });
     return c.json({ ...reply, value: secret }, 201);

@@ -5,6 +5,7 @@ import type { ActiveRecord } from "../../core/record.ts";
 import { apiKeyView, unrevokedKey, type ApiKeyRow } from "./api-keys.ts";
 import type { Command, KeyOwner, MintedToken } from "./command.ts";
 import { holdablePermissions } from "./holdable.ts";
+import { requireHoldersLeft, requireMayGovern, requireMayGrant, requireNotOneself } from "./platform-keys.ts";
 import { organizationView } from "./tenancy.ts";
 import { refuse, type Transaction } from "./transaction.ts";
 
@@ -14,7 +15,7 @@ type Of<Type extends Command["type"]> = Extract<Command, { type: Type }>;
 export function createApiKey(transaction: Transaction, command: Of<"create_api_key">): Record<string, unknown> {
   const { nowMs } = transaction;
   const owner = standingOwner(transaction, command.owner);
-  const permissions = grantable(transaction, owner, command.permissions, command.grantable);
+  const permissions = grantable(transaction, owner, command.permissions);
   if (command.expires_at_ms !== null && command.expires_at_ms <= nowMs)
     refuse("invalid_expiry", "expires_at must be in the future.", "expires_at");
   return insertKey(transaction, {
@@ -52,11 +53,10 @@ export function bootstrap(transaction: Transaction, command: Of<"bootstrap">): R
 export function updateApiKey(transaction: Transaction, command: Of<"update_api_key">): Record<string, unknown> {
   const { sql, nowMs } = transaction;
   const key = unrevokedKey(sql, command.id) ?? missing(command.id);
+  requireMayGovern(transaction, key);
   const previous = JSON.parse(key.permissions) as string[];
   const permissions =
-    command.permissions === undefined
-      ? previous
-      : grantable(transaction, ownerOfRow(transaction, key), command.permissions, command.grantable);
+    command.permissions === undefined ? previous : grantable(transaction, ownerOfRow(transaction, key), command.permissions);
   const name = command.name ?? key.name;
   const seq = transaction.append("api_key.updated", command.id, {
     id: command.id,
@@ -71,6 +71,7 @@ export function updateApiKey(transaction: Transaction, command: Of<"update_api_k
     nowMs,
     command.id,
   );
+  requireHoldersLeft(transaction, key);
   supersede(transaction, command.id, seq);
   return { ...apiKeyView(sql, command.id) };
 }
@@ -79,14 +80,17 @@ export function updateApiKey(transaction: Transaction, command: Of<"update_api_k
 export function expireApiKey(transaction: Transaction, command: Of<"expire_api_key">): Record<string, unknown> {
   const { sql, nowMs } = transaction;
   const key = unrevokedKey(sql, command.id) ?? missing(command.id);
+  requireMayGovern(transaction, key);
   if (key.expires_at_ms !== null && key.expires_at_ms <= nowMs) refuse("api_key_already_expired", "The API key has expired already.");
   const expires = command.expires_at_ms === "now" ? nowMs : command.expires_at_ms === null ? null : Math.max(command.expires_at_ms, nowMs);
+  if (isLater(expires, key.expires_at_ms)) requireNotOneself(transaction, key);
   const seq = transaction.append("api_key.updated", command.id, {
     id: command.id,
     expires_at_ms: expires,
     previous_attributes: { expires_at_ms: key.expires_at_ms },
   });
   sql.exec("UPDATE api_keys SET expires_at_ms = ?, updated_at_ms = ? WHERE id = ?", expires, nowMs, command.id);
+  requireHoldersLeft(transaction, key);
   supersede(transaction, command.id, seq);
   return { ...apiKeyView(sql, command.id) };
 }
@@ -95,6 +99,7 @@ export function expireApiKey(transaction: Transaction, command: Of<"expire_api_k
 export function revokeApiKey(transaction: Transaction, command: Of<"revoke_api_key">): Record<string, unknown> {
   const { sql, nowMs } = transaction;
   const key = unrevokedKey(sql, command.id) ?? missing(command.id);
+  requireMayGovern(transaction, key);
   const seq = transaction.append("api_key.revoked", command.id, {
     id: command.id,
     organization_id: key.organization_id,
@@ -102,6 +107,7 @@ export function revokeApiKey(transaction: Transaction, command: Of<"revoke_api_k
     name: key.name,
   });
   sql.exec("UPDATE api_keys SET revoked_seq = ?, updated_at_ms = ? WHERE id = ?", seq, nowMs, command.id);
+  requireHoldersLeft(transaction, key);
   transaction.raise(`key:${command.id}`, "revoked", seq);
   transaction.publishKey(command.id, seq);
   return { id: command.id };
@@ -158,18 +164,11 @@ function supersede(transaction: Transaction, keyId: string, seq: number): void {
 }
 
 /** Nobody is granted what the owner may not hold, nor what the caller may not give. */
-function grantable(
-  transaction: Transaction,
-  owner: ActiveRecord["owner"],
-  permissions: readonly string[],
-  callerMayGrant: readonly string[] | null,
-): string[] {
+function grantable(transaction: Transaction, owner: ActiveRecord["owner"], permissions: readonly string[]): string[] {
   const holdable = holdablePermissions(transaction.sql, owner);
   const beyondOwner = notCovered(permissions, holdable);
   if (beyondOwner.length > 0) refuse("permission_not_assignable", `The owner may not hold: ${beyondOwner.join(", ")}.`, "permissions");
-  const beyondCaller = callerMayGrant === null ? [] : notCovered(permissions, callerMayGrant);
-  if (beyondCaller.length > 0)
-    refuse("permission_not_assignable", `You may not grant what you do not hold: ${beyondCaller.join(", ")}.`, "permissions");
+  if (owner.id === PLATFORM_ORGANIZATION_ID) requireMayGrant(transaction, permissions);
   return canonical(permissions);
 }
 
@@ -194,6 +193,11 @@ function roleOf(transaction: Transaction, userId: string, organizationId: string
     .exec<{ role: string }>("SELECT role FROM memberships WHERE organization_id = ? AND user_id = ?", organizationId, userId)
     .toArray();
   return row?.role ?? refuse("membership_not_active", "The user has no active membership in this organization.", "organization_id");
+}
+
+/** Whether one end of a key's life comes after another; null is never. */
+function isLater(end: number | null, other: number | null): boolean {
+  return other !== null && (end === null || end > other);
 }
 
 function missing(id: string): never {

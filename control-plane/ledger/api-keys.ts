@@ -47,7 +47,7 @@ export function apiKeySlice(
 
 /** The key a presented token names, if it would be accepted now. Its permissions are those in effect. */
 export function validateToken(sql: SqlStorage, tokenId: string, sha256: string, nowMs: number): ApiKeyView | null {
-  const record = resolveToken(sql, tokenId);
+  const record = resolveToken(sql, tokenId, nowMs);
   if (record?.state !== "active" || !equalInConstantTime(sha256, record.sha256)) return null;
   if (record.expires_at_ms !== null && record.expires_at_ms <= nowMs) return null;
   const key = apiKeyView(sql, record.key_id);

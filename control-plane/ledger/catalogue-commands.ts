@@ -2,7 +2,7 @@
 import type { Subject } from "../../core/floor.ts";
 import { quoteId } from "../../core/identifier.ts";
 import { canonical, notCovered } from "../../core/permission.ts";
-import { permissionView, roleView, setCatalogueSeq } from "./catalogue.ts";
+import { permissionSlugs, permissionView, roleView, setCatalogueSeq, takeBack } from "./catalogue.ts";
 import type { Command } from "./command.ts";
 import { refuse, type Transaction } from "./transaction.ts";
 
@@ -58,12 +58,9 @@ export function deletePermission(transaction: Transaction, command: Of<"delete_p
   if (!permissionView(sql, command.slug)) missingPermission(command.slug);
   changed(transaction, transaction.append("permission.deleted", command.slug, { slug: command.slug }), "catalogue");
   sql.exec("DELETE FROM permissions WHERE slug = ?", command.slug);
-  for (const role of sql.exec<{ slug: string; permissions: string }>("SELECT slug, permissions FROM roles").toArray()) {
-    const held = JSON.parse(role.permissions) as string[];
-    const left = held.filter((permission) => permission !== command.slug);
-    if (left.length < held.length)
-      sql.exec("UPDATE roles SET permissions = ?, updated_at_ms = ? WHERE slug = ?", JSON.stringify(left), nowMs, role.slug);
-  }
+  const change = { deleted: [command.slug], remaining: permissionSlugs(sql) };
+  takeBack(sql, "roles", change, nowMs);
+  takeBack(sql, "api_keys", change, nowMs);
   return { slug: command.slug };
 }
 
@@ -81,11 +78,7 @@ export function createRole(transaction: Transaction, command: Of<"create_role">)
 export function setRolePermissions(transaction: Transaction, command: Of<"set_role_permissions">): Record<string, unknown> {
   const { sql, nowMs } = transaction;
   const before = roleView(sql, command.slug) ?? refuse("entity_not_found", `Role not found: ${quoteId(command.slug)}.`);
-  const known = sql
-    .exec<{ slug: string }>("SELECT slug FROM permissions")
-    .toArray()
-    .map((row) => row.slug);
-  const unknown = notCovered(command.permissions, known);
+  const unknown = notCovered(command.permissions, permissionSlugs(sql));
   if (unknown.length > 0) refuse("permission_not_assignable", `Not in the permission catalogue: ${unknown.join(", ")}.`, "permissions");
   const permissions = canonical(command.permissions);
   changed(

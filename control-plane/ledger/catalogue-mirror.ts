@@ -6,7 +6,7 @@
  * What could not be delivered stays noted here, and the alarm tries again.
  */
 import type { Subject } from "../../core/floor.ts";
-import { catalogueOf, catalogueSeq, setCatalogueSeq } from "./catalogue.ts";
+import { catalogueOf, catalogueSeq, setCatalogueSeq, takeBack, type CatalogueChange } from "./catalogue.ts";
 import type { Catalogue } from "./contract.ts";
 import type { Transaction } from "./transaction.ts";
 
@@ -14,7 +14,8 @@ import type { Transaction } from "./transaction.ts";
 export function takeCatalogue(transaction: Transaction, catalogue: Catalogue): void {
   const { sql } = transaction;
   if (catalogue.homeSeq <= catalogueSeq(sql)) return;
-  const subjects = changedSubjects(catalogueOf(sql), catalogue);
+  const before = catalogueOf(sql);
+  const subjects = changedSubjects(before, catalogue);
   const seq = transaction.append("catalogue.mirrored", "catalogue", { home_seq: catalogue.homeSeq, changed: subjects });
   for (const subject of subjects) transaction.raise(subject, "superseded", seq);
   sql.exec("DELETE FROM permissions");
@@ -43,6 +44,7 @@ export function takeCatalogue(transaction: Transaction, catalogue: Catalogue): v
       Date.parse(r.updated_at),
     );
   setCatalogueSeq(sql, catalogue.homeSeq);
+  takeBack(sql, "api_keys", permissionsChange(before, catalogue), transaction.nowMs);
 }
 
 /** The cells that have not confirmed the present catalogue. Only the home cell asks. */
@@ -60,6 +62,13 @@ export function cellsBehind(sql: SqlStorage, cells: number, home: number): numbe
 /** Notes that a cell has the catalogue of `homeSeq`. */
 export function confirmMirror(sql: SqlStorage, cell: number, homeSeq: number): void {
   sql.exec("INSERT INTO mirrors VALUES (?, ?) ON CONFLICT (cell) DO UPDATE SET home_seq = max(home_seq, excluded.home_seq)", cell, homeSeq);
+}
+
+/** By id: a slug that was deleted and made again meanwhile is another permission. */
+function permissionsChange(before: Catalogue, after: Catalogue): CatalogueChange {
+  const ids = new Set(after.permissions.map(({ id }) => id));
+  const slugsOf = (isThere: boolean) => before.permissions.filter(({ id }) => ids.has(id) === isThere).map(({ slug }) => slug);
+  return { deleted: slugsOf(false), remaining: slugsOf(true) };
 }
 
 function changedSubjects(before: Catalogue, after: Catalogue): Subject[] {

@@ -1,5 +1,6 @@
 /** Permissions and roles of the installation. The home cell owns them; every other cell keeps a copy, so that it can check grants in its own transactions. */
 import type { Slice, Walk } from "../../core/page.ts";
+import { covers, coversAny } from "../../core/permission.ts";
 import type { Catalogue } from "./contract.ts";
 import { isoTime } from "./iso-time.ts";
 import type { PermissionView, RoleView } from "./view.ts";
@@ -37,6 +38,14 @@ export function permissionSlice(sql: SqlStorage, walk: Walk): Slice<PermissionVi
   return walkTable<PermissionRow, PermissionView>(sql, "permissions", {}, walk, toPermission);
 }
 
+/** The slugs of all permissions. */
+export function permissionSlugs(sql: SqlStorage): string[] {
+  return sql
+    .exec<{ slug: string }>("SELECT slug FROM permissions")
+    .toArray()
+    .map((row) => row.slug);
+}
+
 /** A role, or null. */
 export function roleView(sql: SqlStorage, slug: string): RoleView | null {
   const [row] = sql.exec<RoleRow>("SELECT * FROM roles WHERE slug = ?", slug).toArray();
@@ -62,6 +71,32 @@ export function catalogueSeq(sql: SqlStorage): number {
 /** Notes a newer catalogue. */
 export function setCatalogueSeq(sql: SqlStorage, homeSeq: number): void {
   sql.exec("UPDATE catalogue_state SET home_seq = ?", homeSeq);
+}
+
+/** Which slugs have left the catalogue, and which were in it all the time. */
+export interface CatalogueChange {
+  readonly deleted: readonly string[];
+  readonly remaining: readonly string[];
+}
+
+/**
+ * Removes from roles or keys what was granted by a deleted permission and by none that remains, so that a permission which is made
+ * again under an old slug is held by nobody.
+ */
+export function takeBack(sql: SqlStorage, table: "roles" | "api_keys", { deleted, remaining }: CatalogueChange, nowMs: number): void {
+  for (const slug of deleted) {
+    const mention = slug.endsWith("*") ? `"${slug.slice(0, -1)}` : `"${slug}"`;
+    const holders = sql.exec<{ id: string; permissions: string }>(
+      `SELECT id, permissions FROM ${table} WHERE instr(permissions, ?) > 0`,
+      mention,
+    );
+    for (const { id, permissions } of holders.toArray()) {
+      const held = JSON.parse(permissions) as string[];
+      const left = held.filter((permission) => !covers(slug, permission) || coversAny(remaining, permission));
+      if (left.length === held.length) continue;
+      sql.exec(`UPDATE ${table} SET permissions = ?, updated_at_ms = ? WHERE id = ?`, JSON.stringify(left), nowMs, id);
+    }
+  }
 }
 
 function toPermission(row: PermissionRow): PermissionView {

@@ -52,15 +52,12 @@ export type Command =
       readonly permissions: readonly string[];
       readonly expires_at_ms: number | null;
       readonly minted: MintedToken;
-      /** What the caller itself holds, when that limits what it may grant (keys of the platform organization); else null. */
-      readonly grantable: readonly string[] | null;
     }
   | {
       readonly type: "update_api_key";
       readonly id: string;
       readonly name?: string;
       readonly permissions?: readonly string[];
-      readonly grantable: readonly string[] | null;
     }
   /** `expires_at_ms` at or before now ends the key now; null clears a scheduled end. */
   | { readonly type: "expire_api_key"; readonly id: string; readonly expires_at_ms: number | "now" | null }
@@ -122,6 +119,8 @@ export interface Refusal {
     | "already_bootstrapped"
     | "api_key_already_expired"
     | "permission_not_assignable"
+    | "insufficient_permissions"
+    | "last_holder_of_permission"
     | "membership_not_active"
     | "invalid_expiry"
     | "version_conflict"

@@ -7,6 +7,7 @@ import type { Resolution } from "../../core/ledger-reader.ts";
 import type { Slice, Walk } from "../../core/page.ts";
 import type { RouteTable } from "../../core/route.ts";
 import type { CommandEnvelope, Outcome } from "./command.ts";
+import type { ChainCheck, ChainPosition } from "./journal.ts";
 import type { ApiKeyView, EntryView, MembershipView, OrganizationView, PermissionView, RoleView, UserView } from "./view.ts";
 
 /** Permissions and roles of the installation at a seq of the home cell, as every cell keeps a copy. */
@@ -48,6 +49,6 @@ export interface LedgerContract {
 
   /** Entries after a seq, oldest first, at most `limit`. */
   entries(afterSeq: number, limit: number): Promise<EntryView[]>;
-  /** Recomputes the hash chain over all entries; `brokenAt` is the first seq that does not fit, or null. */
-  verify(): Promise<{ readonly entries: number; readonly brokenAt: number | null }>;
+  /** Recomputes a part of the hash chain after a position that holds. */
+  verify(from: ChainPosition): Promise<ChainCheck>;
 }

@@ -1,6 +1,8 @@
 /**
  * The append-only entries and their hash chain. Each hash covers the hash before it and all of the entry, so no entry
- * can be changed, dropped or slipped in without every later hash giving it away.
+ * can be changed, dropped or slipped in without every later hash giving it away. What the chain alone cannot show is that its
+ * last entries were cut off, or that all of it was written anew by somebody who can write the database: for that, keep a
+ * hash you have seen, and compare.
  */
 import { sha256Hex } from "../../core/digest.ts";
 import type { Actor } from "./command.ts";
@@ -80,16 +82,41 @@ export function readEntries(sql: SqlStorage, afterSeq: number, limit: number): E
     }));
 }
 
-/** Recomputes the chain from the first entry; `brokenAt` is the first seq that is missing or does not fit. */
-export function verifyChain(sql: SqlStorage): { entries: number; brokenAt: number | null } {
-  let hash = GENESIS_HASH;
-  let entries = 0;
-  for (const row of sql.exec<EntryRow>("SELECT * FROM entries ORDER BY seq")) {
-    if (row.seq !== entries + 1 || entryHash(hash, row) !== row.hash) return { entries, brokenAt: entries + 1 };
-    hash = row.hash;
-    entries += 1;
+/** A place in the chain up to which it has been found whole. */
+export interface ChainPosition {
+  readonly seq: number;
+  readonly hash: string;
+}
+
+/** How far a part of the chain holds. `brokenAt` is the first seq that is missing or does not fit. */
+export interface ChainCheck extends ChainPosition {
+  readonly brokenAt: number | null;
+  /** The whole chain has been checked. */
+  readonly isEnd: boolean;
+}
+
+/** Before the first entry. */
+export const CHAIN_START: ChainPosition = { seq: 0, hash: GENESIS_HASH };
+
+/** Recomputes at most `limit` entries after a position: a part at a time, so that the cell goes on answering. */
+export function verifyChain(sql: SqlStorage, from: ChainPosition, limit: number): ChainCheck {
+  let { seq, hash } = from;
+  for (const row of sql.exec<EntryRow>("SELECT * FROM entries WHERE seq > ? ORDER BY seq LIMIT ?", from.seq, limit)) {
+    if (row.seq !== seq + 1 || entryHash(hash, row) !== row.hash) return { seq, hash, brokenAt: seq + 1, isEnd: true };
+    ({ seq, hash } = row);
   }
-  return { entries, brokenAt: null };
+  const isEnd = seq < from.seq + limit;
+  return { seq, hash, brokenAt: isEnd && seq < latestSeqMentioned(sql) ? seq + 1 : null, isEnd };
+}
+
+/** The highest entry that anything else in the cell speaks of: a chain that ends before it has lost its end. */
+function latestSeqMentioned(sql: SqlStorage): number {
+  const query = `SELECT max(
+    (SELECT ifnull(max(seq), 0) FROM commands),
+    (SELECT ifnull(max(max(revoked_below, superseded_below)), 0) FROM floors),
+    (SELECT ifnull(max(wanted_seq), 0) FROM publications)
+  ) AS seq`;
+  return sql.exec<{ seq: number }>(query).one().seq;
 }
 
 function entryHash(previousHash: string, row: HashedFields): string {

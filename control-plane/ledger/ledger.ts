@@ -11,6 +11,7 @@ import type { Resolution } from "../../core/ledger-reader.ts";
 import type { Slice, Walk } from "../../core/page.ts";
 import type { RouteTable } from "../../core/route.ts";
 import type { TagKeys } from "../../core/token.ts";
+import { withDeadline } from "../../platform/deadline.ts";
 import { decodeBase64Url } from "../configuration.ts";
 import * as apiKeys from "./api-keys.ts";
 import * as catalogue from "./catalogue.ts";
@@ -19,7 +20,7 @@ import type { Command, CommandEnvelope, Outcome } from "./command.ts";
 import type { Catalogue, LedgerContract } from "./contract.ts";
 import { execute, forgetOldCommands, nextForgettingAtMs } from "./execute.ts";
 import { viewFloors, viewOfNothing } from "./floors.ts";
-import { latestSeq, readEntries, verifyChain } from "./journal.ts";
+import { latestSeq, readEntries, verifyChain, type ChainCheck, type ChainPosition } from "./journal.ts";
 import { healPublication, nextPublicationAtMs, publishDue } from "./publications.ts";
 import { resolveToken, subjectsOfToken } from "./resolve.ts";
 import { routeTable } from "./route-table.ts";
@@ -39,6 +40,11 @@ export interface LedgerEnv {
 
 /** How long before a cell that did not take the catalogue is tried again, in ms. */
 const MIRROR_RETRY_MS = 1_000;
+/** How long a cell may take to take the catalogue, in ms: a cell that hangs must not keep the alarm from the outbox. */
+const MIRROR_DEADLINE_MS = 5_000;
+
+/** Takes some 50 ms, during which the cell answers nobody else. */
+const ENTRIES_VERIFIED_AT_ONCE = 1_000;
 
 /** Commands that are in force only when every cell has them. */
 const CATALOGUE_COMMANDS: ReadonlySet<Command["type"]> = new Set([
@@ -70,8 +76,8 @@ export class Ledger extends DurableObject<LedgerEnv> implements LedgerContract {
 
   async execute(envelope: CommandEnvelope): Promise<Outcome> {
     const outcome = execute(this.#storage, this.#cell(), envelope, Date.now());
-    if (!outcome.ok) return outcome;
-    await this.#arm();
+    if (outcome.ok) await this.#arm();
+    // Also when refused: "it is gone already" would be taken for "it is in force".
     if (!CATALOGUE_COMMANDS.has(envelope.command.type) || (await this.#mirror())) return outcome;
     return {
       ok: false,
@@ -107,7 +113,7 @@ export class Ledger extends DurableObject<LedgerEnv> implements LedgerContract {
   }
 
   async resolve(tokenId: string, seenStamp?: number | null): Promise<Resolution> {
-    const record = resolveToken(this.#sql, tokenId);
+    const record = resolveToken(this.#sql, tokenId, Date.now());
     if (!record) return { found: false };
     if (seenStamp !== undefined && healPublication(this.#sql, tokenId, seenStamp, latestSeq(this.#sql), Date.now())) await this.#arm();
     return { found: true, record };
@@ -176,8 +182,8 @@ export class Ledger extends DurableObject<LedgerEnv> implements LedgerContract {
     return readEntries(this.#sql, afterSeq, limit);
   }
 
-  async verify(): Promise<{ readonly entries: number; readonly brokenAt: number | null }> {
-    return verifyChain(this.#sql);
+  async verify(from: ChainPosition): Promise<ChainCheck> {
+    return verifyChain(this.#sql, from, ENTRIES_VERIFIED_AT_ONCE);
   }
 
   /** Brings the other cells' catalogues up to date; whether all have it. */
@@ -188,7 +194,7 @@ export class Ledger extends DurableObject<LedgerEnv> implements LedgerContract {
     const current = catalogue.catalogueOf(this.#sql);
     const delivered = await Promise.allSettled(
       behind.map(async (cell) => {
-        await this.env.LEDGER.getByName(cellName(cell)).mirrorCatalogue(current);
+        await withDeadline(this.env.LEDGER.getByName(cellName(cell)).mirrorCatalogue(current), MIRROR_DEADLINE_MS);
         confirmMirror(this.#sql, cell, current.homeSeq);
       }),
     );

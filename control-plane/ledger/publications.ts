@@ -10,6 +10,7 @@ import { signPublished } from "../../core/published.ts";
 import { KV_CACHE_TTL_S, recordName } from "../../core/record.ts";
 import { ROUTES_RECORD_NAME } from "../../core/route.ts";
 import type { TagKeys } from "../../core/token.ts";
+import { withDeadline } from "../../platform/deadline.ts";
 import { hmacSha256 } from "../../core/digest.ts";
 import { resolveToken } from "./resolve.ts";
 import { routeTable } from "./route-table.ts";
@@ -96,10 +97,10 @@ export async function publishDue(storage: DurableObjectStorage, ports: Publicati
 }
 
 async function publish(sql: SqlStorage, { kv, tagKeys, now }: PublicationPorts, row: PendingRow): Promise<void> {
-  const value = row.token_id === null ? routeTable(sql) : resolveToken(sql, row.token_id);
+  const value = row.token_id === null ? routeTable(sql) : resolveToken(sql, row.token_id, now());
   const stamp = value?.stamp ?? row.wanted_seq;
   try {
-    if (value) await withTimeout(kv.put(row.name, signPublished(row.name, value, tagKeys, hmacSha256)), PUT_TIMEOUT_MS);
+    if (value) await withDeadline(kv.put(row.name, signPublished(row.name, value, tagKeys, hmacSha256)), PUT_TIMEOUT_MS);
     sql.exec(
       "UPDATE publications SET published_seq = max(published_seq, ?), published_at_ms = ?, attempts = 0, due_at_ms = ? WHERE name = ?",
       stamp,
@@ -123,17 +124,5 @@ async function publish(sql: SqlStorage, { kv, tagKeys, now }: PublicationPorts, 
         reason: error instanceof Error ? error.name : "unknown",
       }),
     );
-  }
-}
-
-async function withTimeout(promise: Promise<void>, ms: number): Promise<void> {
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error("the put did not answer in time")), ms);
-  });
-  try {
-    await Promise.race([promise, late]);
-  } finally {
-    if (timer !== undefined) clearTimeout(timer);
   }
 }

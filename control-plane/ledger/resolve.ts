@@ -25,8 +25,11 @@ const TOKEN_ROW = `
   LEFT JOIN memberships m ON m.organization_id = k.organization_id AND m.user_id = k.user_id
   WHERE t.token_id = ?`;
 
-/** The record of a token stamped with the latest seq, or undefined for a token the cell never issued. */
-export function resolveToken(sql: SqlStorage, tokenId: string): KeyRecord | undefined {
+/**
+ * The record of a token stamped with the latest seq, or undefined for a token the cell never issued. An end that has come by the
+ * ledger's clock is given as 0: no gateway whose clock is behind may think that the key still lives.
+ */
+export function resolveToken(sql: SqlStorage, tokenId: string, nowMs: number): KeyRecord | undefined {
   const [row] = sql.exec<TokenRow>(TOKEN_ROW, tokenId).toArray();
   if (!row) return undefined;
   const stamp = latestSeq(sql);
@@ -42,7 +45,7 @@ export function resolveToken(sql: SqlStorage, tokenId: string): KeyRecord | unde
     owner,
     environment: row.environment === "test" ? "test" : "live",
     permissions: intersect(JSON.parse(row.permissions) as string[], holdablePermissions(sql, owner)),
-    expires_at_ms: row.expires_at_ms,
+    expires_at_ms: row.expires_at_ms !== null && row.expires_at_ms <= nowMs ? 0 : row.expires_at_ms,
   };
 }
 

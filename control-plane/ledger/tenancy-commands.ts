@@ -93,7 +93,7 @@ export function endMembership(transaction: Transaction, command: Of<"end_members
     id: command.id,
     organization_id,
     user_id,
-    revoked_api_keys: live.map((key) => key.id),
+    revoked_api_keys: live.length,
   });
   transaction.raise(`user:${user_id}@${organization_id}`, "revoked", seq);
   sql.exec("DELETE FROM memberships WHERE id = ?", command.id);

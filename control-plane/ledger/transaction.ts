@@ -24,18 +24,18 @@ export class Transaction {
   readonly sql: SqlStorage;
   readonly cell: number;
   readonly nowMs: number;
-  readonly #actor: Actor;
+  readonly actor: Actor;
 
   constructor(sql: SqlStorage, cell: number, nowMs: number, actor: Actor) {
     this.sql = sql;
     this.cell = cell;
     this.nowMs = nowMs;
-    this.#actor = actor;
+    this.actor = actor;
   }
 
   /** Writes the command's entry. */
   append(type: string, subject: string, payload: Record<string, unknown>): number {
-    return append(this.sql, this.nowMs, { actor: this.#actor, type, subject, payload });
+    return append(this.sql, this.nowMs, { actor: this.actor, type, subject, payload });
   }
 
   /** Voids every copy of what concerns the subject from before this entry. */

@@ -9,7 +9,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
 const PROJECT = path.resolve(import.meta.dirname, "../..");
-const PARTS = ["core", "worker", "control-plane", "example-api", "local", "package.json", "wrangler.toml"];
+const PARTS = ["core", "platform", "worker", "control-plane", "example-api", "local", "package.json", "wrangler.toml"];
 /** 128 and the signal's number, as shells count. */
 const ENDED_BY_SIGINT = 130;
 const PORT_OPTIONS = ["--gateway-port", "--control-plane-port", "--api-port"];

@@ -4,6 +4,7 @@
  */
 import { env, exports } from "cloudflare:workers";
 import { expect } from "vitest";
+import { CHAIN_START } from "../../control-plane/ledger/journal.ts";
 import type { Answer, Json } from "./installation.ts";
 
 /** What a request carries besides its path. `json` is sent as JSON, `body` as it is. */
@@ -50,8 +51,8 @@ export function faultyFields({ body }: Answer): string[] {
 
 /** How many entries all cells hold together: what changes nothing adds none. */
 export async function entriesOfAllCells(): Promise<number> {
-  const cells = await Promise.all(Array.from({ length: CELLS }, (_, cell) => env.LEDGER.getByName(`cell-${cell}`).verify()));
-  return cells.reduce((sum, { entries }) => sum + entries, 0);
+  const cells = await Promise.all(Array.from({ length: CELLS }, (_, cell) => env.LEDGER.getByName(`cell-${cell}`).verify(CHAIN_START)));
+  return cells.reduce((sum, { seq }) => sum + seq, 0);
 }
 
 /** Runs something that must add no entry anywhere. */

@@ -47,12 +47,12 @@ describe("bootstrap", () => {
   });
 
   it.each([
-    ["without an Idempotency-Key", {}],
-    ["with another Idempotency-Key", { headers: { "Idempotency-Key": "second" } }],
-  ])("is refused %s ever after", async (_, sent) => {
+    ["without an Idempotency-Key", {}, { status: 422, body: { errors: [{ field: "Idempotency-Key" }] } }],
+    ["with another Idempotency-Key", { headers: { "Idempotency-Key": "second" } }, { status: 409, body: { code: "already_bootstrapped" } }],
+  ])("is refused %s ever after", async (_, sent, expected) => {
     await admin();
     const answer = await changingNothing(() => bootstrap(env.BOOTSTRAP_SECRET, sent));
-    expect(answer).toMatchObject({ status: 409, body: { code: "already_bootstrapped" } });
+    expect(answer).toMatchObject(expected);
     expect(answer.body).not.toHaveProperty("value");
   });
 

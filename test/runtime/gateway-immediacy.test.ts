@@ -74,6 +74,14 @@ describe("on the very next request", () => {
     await expectAtOnce({ key, path: "/orders", make, expected: { status: 401, reason: "expired_key" } });
   });
 
+  it("a key expired by hand is refused also by a gateway whose clock is behind the ledger's", async () => {
+    const key = await installation.key(await installation.organization(), ["orders:read"]);
+    const late = await gatewayThatKnows(key, "/orders");
+    late.clock.aheadMs = -60_000;
+    await installation.must("POST", `/api_keys/${key.id}/expire`, {});
+    expect((await late.get("/orders", key.value)).status).toBe(401);
+  });
+
   it("an expiry moved forward is in force", async () => {
     const later = new Date(Date.now() + 3_600_000).toISOString();
     const key = await installation.key(await installation.organization(), ["orders:read"], { expires_at: later });

@@ -84,7 +84,7 @@ export class Installation {
 
 /** Bootstraps the test Worker and gives it a catalogue, two roles and routes. Once per test file: storage is per file. */
 export async function install(): Promise<Installation> {
-  const first = await callControlPlane(env.BOOTSTRAP_SECRET, "POST", "/bootstrap");
+  const first = await callControlPlane(env.BOOTSTRAP_SECRET, "POST", "/bootstrap", {}, { "Idempotency-Key": "first" });
   const installation = new Installation(issued(first.body).value);
   for (const slug of ["orders:read", "orders:write", "reports:read", "admin:all"])
     await installation.must("POST", "/authorization/permissions", { slug, name: slug });
@@ -100,11 +100,17 @@ export async function install(): Promise<Installation> {
 }
 
 /** One request to the control plane over its `fetch` handler. */
-export async function callControlPlane(token: string, method: string, path: string, body?: unknown): Promise<Answer> {
+export async function callControlPlane(
+  token: string,
+  method: string,
+  path: string,
+  body?: unknown,
+  more: Record<string, string> = {},
+): Promise<Answer> {
   const response = await exports.default.fetch(
     new Request(`https://control.example${path}`, {
       method,
-      headers: { Authorization: `Bearer ${token}`, "Content-Type": "application/json" },
+      headers: { Authorization: `Bearer ${token}`, "Content-Type": "application/json", ...more },
       ...(body !== undefined && { body: JSON.stringify(body) }),
     }),
   );

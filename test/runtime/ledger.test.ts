@@ -5,7 +5,10 @@ import { beforeEach, describe, expect, it } from "vitest";
 import { recordName } from "../../core/record.ts";
 import { standingOf } from "../../core/floor.ts";
 import { subjectsOf } from "../../core/record.ts";
+import { CHAIN_START } from "../../control-plane/ledger/journal.ts";
+import { catalogueOf } from "../../control-plane/ledger/catalogue.ts";
 import { healKv, kvFaults } from "./faulty-kv.ts";
+import { ledgerFaults } from "./ledger-faults.ts";
 import { drainOutbox, publishedRecord, readSigned } from "./outbox.ts";
 import { envelope, minted, newId, replyOf } from "./ledger-commands.ts";
 
@@ -31,9 +34,7 @@ async function key(organizationId: string, permissions: readonly string[] = []) 
   const token = minted();
   const owner = { type: "organization", id: organizationId } as const;
   replyOf(
-    await cell().execute(
-      envelope({ type: "create_api_key", id, owner, name: "CI", permissions, expires_at_ms: null, minted: token, grantable: null }),
-    ),
+    await cell().execute(envelope({ type: "create_api_key", id, owner, name: "CI", permissions, expires_at_ms: null, minted: token })),
   );
   return { id, tokenId: token.token_id };
 }
@@ -42,9 +43,9 @@ beforeEach(healKv);
 
 describe("the ledger", () => {
   it("appends one entry per command and keeps an unbroken hash chain", async () => {
-    const before = (await cell().verify()).entries;
+    const before = (await cell().verify(CHAIN_START)).seq;
     await key(await organization());
-    expect(await cell().verify()).toEqual({ entries: before + 2, brokenAt: null });
+    expect(await cell().verify(CHAIN_START)).toMatchObject({ seq: before + 2, brokenAt: null, isEnd: true });
   });
 
   it("finds an entry that was changed behind its back", async () => {
@@ -58,22 +59,33 @@ describe("the ledger", () => {
       sql.exec("UPDATE entries SET actor_id = 'somebody else' WHERE seq = ?", seq);
       return seq;
     });
-    expect((await cell().verify()).brokenAt).toBe(brokenAt);
+    expect((await cell().verify(CHAIN_START)).brokenAt).toBe(brokenAt);
     await runInDurableObject(
       cell(),
       (_, state) => void state.storage.sql.exec("UPDATE entries SET actor_id = 'test' WHERE seq = ?", brokenAt),
     );
-    expect((await cell().verify()).brokenAt).toBeNull();
+    expect((await cell().verify(CHAIN_START)).brokenAt).toBeNull();
+  });
+
+  it("finds that its last entries were cut off", async () => {
+    const issued = await key(await organization());
+    await cell().execute(envelope({ type: "revoke_api_key", id: issued.id }));
+    const { seq } = await cell().verify(CHAIN_START);
+    await runInDurableObject(cell(), (_, state) => {
+      state.storage.sql.exec("DROP TRIGGER entries_are_never_deleted");
+      state.storage.sql.exec("DELETE FROM entries WHERE seq = ?", seq);
+    });
+    expect((await cell().verify(CHAIN_START)).brokenAt).toBe(seq);
   });
 
   it("answers a repeated command as the first time and changes nothing", async () => {
     const id = newId("org");
     const sent = envelope({ type: "create_organization", id, name: "Twice", external_id: null });
     const first = await cell().execute(sent);
-    const { entries } = await cell().verify();
+    const { seq: entries } = await cell().verify(CHAIN_START);
     const second = await cell().execute(sent);
     expect(second).toEqual({ ...first, replayed: true });
-    expect((await cell().verify()).entries).toBe(entries);
+    expect((await cell().verify(CHAIN_START)).seq).toBe(entries);
   });
 
   it("refuses the same command id for another request", async () => {
@@ -84,10 +96,10 @@ describe("the ledger", () => {
   });
 
   it("leaves no trace of a refused command", async () => {
-    const { entries } = await cell().verify();
+    const { seq: entries } = await cell().verify(CHAIN_START);
     const refused = await cell().execute(envelope({ type: "revoke_api_key", id: newId("api_key") }));
     expect(refused).toMatchObject({ ok: false, refusal: { code: "entity_not_found" } });
-    expect((await cell().verify()).entries).toBe(entries);
+    expect((await cell().verify(CHAIN_START)).seq).toBe(entries);
   });
 
   it("grants nothing that the owner may not hold", async () => {
@@ -100,7 +112,6 @@ describe("the ledger", () => {
       permissions: ["no:such"],
       expires_at_ms: null,
       minted: minted(),
-      grantable: null,
     });
     expect(await cell().execute(asked)).toMatchObject({ ok: false, refusal: { code: "permission_not_assignable", field: "permissions" } });
     const platform = envelope({
@@ -111,7 +122,6 @@ describe("the ledger", () => {
       permissions: ["portcullis:api_keys:write"],
       expires_at_ms: null,
       minted: minted(),
-      grantable: null,
     });
     expect(await cell().execute(platform)).toMatchObject({ ok: false, refusal: { code: "permission_not_assignable" } });
   });
@@ -123,7 +133,7 @@ describe("the ledger", () => {
     if (!copy.found || copy.record.state !== "active") throw new Error("expected a live key");
     const subject = { stamp: copy.record.stamp, subjects: subjectsOf(copy.record) };
     expect(standingOf(subject, await cell().observe(tokenId))).toBe("current");
-    replyOf(await cell().execute(envelope({ type: "update_api_key", id, permissions: [], grantable: null })));
+    replyOf(await cell().execute(envelope({ type: "update_api_key", id, permissions: [] })));
     expect(standingOf(subject, await cell().observe(tokenId))).toBe("superseded");
     replyOf(await cell().execute(envelope({ type: "expire_api_key", id, expires_at_ms: Date.now() + 60_000 })));
     expect(standingOf(subject, await cell().observe(tokenId))).toBe("superseded");
@@ -156,6 +166,44 @@ describe("the ledger", () => {
   });
 });
 
+describe("a permission that was deleted and made again", () => {
+  const DELETED = { type: "delete_permission", slug: "d:read" } as const;
+
+  it("is held by no key and no role from before, in any cell", async () => {
+    await permission("d:read");
+    const role = newId("role", 0);
+    replyOf(await home().execute(envelope({ type: "create_role", id: role, slug: "d-reader", name: "D", description: null })));
+    replyOf(await home().execute(envelope({ type: "set_role_permissions", slug: "d-reader", permissions: ["d:read"] })));
+    const { tokenId } = await key(await organization(), ["d:read"]);
+    replyOf(await home().execute(envelope(DELETED)));
+    await permission("d:read");
+    expect(await cell().resolve(tokenId)).toMatchObject({ record: { permissions: [] } });
+    expect(await home().role("d-reader")).toMatchObject({ permissions: [] });
+    expect(await cell().role("d-reader")).toMatchObject({ permissions: [] });
+  });
+
+  it("is held by none either where both changes arrive as one", async () => {
+    await permission("e:read");
+    const { tokenId } = await key(await organization(), ["e:read"]);
+    const catalogue = await runInDurableObject(home(), (_, state) => catalogueOf(state.storage.sql));
+    const permissions = catalogue.permissions.map((each) => (each.slug === "e:read" ? { ...each, id: newId("perm", 0) } : each));
+    await cell().mirrorCatalogue({ ...catalogue, homeSeq: catalogue.homeSeq + 1_000, permissions });
+    expect(await cell().resolve(tokenId)).toMatchObject({ record: { permissions: [] } });
+  });
+
+  it("is not said to be gone while a cell still goes by the old catalogue", async () => {
+    await permission("f:read");
+    const deletion = () => home().execute(envelope({ ...DELETED, slug: "f:read" }));
+    ledgerFaults.notTakingCatalogue.add("cell-2");
+    for (const outcome of [await deletion(), await deletion()])
+      expect(outcome).toMatchObject({ ok: false, refusal: { code: "not_yet_effective" } });
+    expect(await env.LEDGER.getByName("cell-2").permission("f:read")).not.toBeNull();
+    ledgerFaults.notTakingCatalogue.clear();
+    expect(await deletion()).toMatchObject({ ok: false, refusal: { code: "entity_not_found" } });
+    expect(await env.LEDGER.getByName("cell-2").permission("f:read")).toBeNull();
+  });
+});
+
 describe("the outbox", () => {
   it("publishes a record, then a tombstone in its place", async () => {
     const { id, tokenId } = await key(await organization());
@@ -180,8 +228,7 @@ describe("the outbox", () => {
 
   it("sends several changes of one key in order, the last one last, at most one a second", async () => {
     const { id, tokenId } = await key(await organization());
-    for (const name of ["one", "two", "three"])
-      replyOf(await cell().execute(envelope({ type: "update_api_key", id, name, grantable: null })));
+    for (const name of ["one", "two", "three"]) replyOf(await cell().execute(envelope({ type: "update_api_key", id, name })));
     const due = await runInDurableObject(cell(), (_, state) =>
       state.storage.sql
         .exec<{ published_at_ms: number; due_at_ms: number; pending: number }>(

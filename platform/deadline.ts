@@ -1,4 +1,4 @@
-/** A time limit on a call over the network. */
+/** A time limit on a call over the network. What both Workers need of the platform lives in this room. */
 
 /** Thrown when a call has not answered in time. */
 export class DeadlineError extends Error {

@@ -1,0 +1,65 @@
+/**
+ * Rules for the keys of the platform organization, which govern Portcullis itself. They all live in one cell, so what the
+ * caller holds is read in the transaction that makes the change: no caller acts on permissions that were taken meanwhile.
+ */
+import { PLATFORM_ORGANIZATION_ID } from "../../core/identifier.ts";
+import { intersect, notCovered, PLATFORM_PERMISSIONS } from "../../core/permission.ts";
+import type { ApiKeyRow } from "./api-keys.ts";
+import { refuse, type Transaction } from "./transaction.ts";
+
+/** Nobody gives a platform key what they do not hold themselves. */
+export function requireMayGrant(transaction: Transaction, permissions: readonly string[]): void {
+  const beyond = notCovered(permissions, heldByActor(transaction));
+  if (beyond.length > 0)
+    refuse("permission_not_assignable", `You may not grant what you do not hold: ${beyond.join(", ")}.`, "permissions");
+}
+
+/** Nobody changes or ends a platform key that can do more than they can. */
+export function requireMayGovern(transaction: Transaction, key: ApiKeyRow): void {
+  if (key.organization_id !== PLATFORM_ORGANIZATION_ID) return;
+  const beyond = notCovered(permissionsOf(key), heldByActor(transaction));
+  if (beyond.length > 0)
+    refuse("insufficient_permissions", `This key can do what yours cannot: ${beyond.join(", ")}. Use a key that holds these permissions.`);
+}
+
+/** Nobody prolongs their own platform key. */
+export function requireNotOneself(transaction: Transaction, key: ApiKeyRow): void {
+  const { actor } = transaction;
+  if (key.organization_id === PLATFORM_ORGANIZATION_ID && actor.type === "api_key" && actor.id === key.id)
+    refuse("insufficient_permissions", "A key cannot prolong its own life. Use another key.");
+}
+
+/**
+ * Called after the change, before it is committed: every permission that the key held must be held by some platform key
+ * without an end. Nobody could grant it again otherwise.
+ */
+export function requireHoldersLeft(transaction: Transaction, before: ApiKeyRow): void {
+  if (before.organization_id !== PLATFORM_ORGANIZATION_ID) return;
+  const lasting = transaction.sql
+    .exec<ApiKeyRow>(
+      "SELECT * FROM api_keys WHERE organization_id = ? AND owner_type = 'organization' AND revoked_seq IS NULL AND expires_at_ms IS NULL",
+      PLATFORM_ORGANIZATION_ID,
+    )
+    .toArray();
+  const lost = notCovered(permissionsOf(before), lasting.flatMap(permissionsOf));
+  if (before.expires_at_ms === null && lost.length > 0)
+    refuse("last_holder_of_permission", `No other lasting key of the platform organization holds: ${lost.join(", ")}. Make one first.`);
+}
+
+/** What the caller holds now; the system itself holds everything. */
+function heldByActor({ actor, sql, nowMs }: Transaction): readonly string[] {
+  if (actor.type === "system") return PLATFORM_PERMISSIONS;
+  const [key] = sql
+    .exec<ApiKeyRow>(
+      "SELECT * FROM api_keys WHERE id = ? AND organization_id = ? AND revoked_seq IS NULL AND (expires_at_ms IS NULL OR expires_at_ms > ?)",
+      actor.id,
+      PLATFORM_ORGANIZATION_ID,
+      nowMs,
+    )
+    .toArray();
+  return key ? permissionsOf(key) : [];
+}
+
+function permissionsOf(key: ApiKeyRow): string[] {
+  return intersect(JSON.parse(key.permissions) as string[], PLATFORM_PERMISSIONS);
+}

@@ -1,0 +1,108 @@
+/**
+ * A replica: answers edges of its region from memory, for every cell it holds a lease of.
+ *
+ * Invariants:
+ * - R1 It answers for a cell only while its lease runs, counted on its own clock from before it asked for it.
+ * - R2 What it has acknowledged is in every answer it gives afterwards: its windows only grow.
+ * - R3 Its memory is one life: a new life starts with no window and no lease, under a higher epoch.
+ *
+ * No I/O and no clock of its own.
+ */
+import type { FloorView } from "../floor.ts";
+import { FloorWindow } from "./floor-window.ts";
+import type { Acknowledgement, CellSync, LeaseGrant, LeaseRequest, Push, SyncAnswer, SyncRequest } from "./messages.ts";
+
+/** A lease that is being asked for. */
+export interface Renewal {
+  readonly cell: number;
+  readonly request: LeaseRequest;
+  /** On the replica's clock, before the request leaves. */
+  readonly askedAtMs: number;
+}
+
+/** Which leases are to be asked for. */
+export interface DueRenewals {
+  /** These have run out: nothing can be answered for them before. */
+  readonly expired: readonly number[];
+  /** These have half of their time left: ask meanwhile. */
+  readonly aging: readonly number[];
+}
+
+interface CellLease {
+  readonly window: FloorWindow;
+  /** On the replica's clock. */
+  leaseEndsAtMs: number;
+  leaseMs: number;
+  edgeLeaseMs: number;
+}
+
+export class Replica {
+  readonly #name: string;
+  readonly #epoch: number;
+  protected readonly cells = new Map<number, CellLease>();
+
+  /** `epoch` is higher than in any life of this replica before. */
+  constructor(name: string, epoch: number) {
+    this.#name = name;
+    this.#epoch = epoch;
+  }
+
+  /** Which of the cells asked for need a lease first, and which should have theirs renewed. */
+  due({ cells }: SyncRequest, nowMs: number): DueRenewals {
+    const asked = cells.map(({ cell }) => cell);
+    const remaining = (cell: number) => this.remainingMs(cell, nowMs);
+    return {
+      expired: asked.filter((cell) => remaining(cell) <= 0),
+      aging: asked.filter((cell) => remaining(cell) > 0 && remaining(cell) <= (this.cells.get(cell)?.leaseMs ?? 0) / 2),
+    };
+  }
+
+  /** Asks for a lease. `nowMs` was read before the request leaves. */
+  renewal(cell: number, nowMs: number): Renewal {
+    const since = this.cells.get(cell)?.window.seq ?? null;
+    return { cell, request: { replica: this.#name, epoch: this.#epoch, since }, askedAtMs: nowMs };
+  }
+
+  /** A lease has been granted; it may have run out on the way. */
+  granted({ cell, askedAtMs }: Renewal, grant: LeaseGrant, nowMs: number): void {
+    const held = this.#learn(cell, grant.window);
+    const endsAtMs = this.leaseEndsAtMs(askedAtMs, grant.leaseMs, nowMs);
+    if (endsAtMs <= held.leaseEndsAtMs) return;
+    Object.assign(held, { leaseEndsAtMs: endsAtMs, leaseMs: grant.leaseMs, edgeLeaseMs: grant.edgeLeaseMs });
+  }
+
+  /** Takes in floors that were raised. What this answers is a promise for all answers to come. */
+  pushed({ cell, window }: Push): Acknowledgement {
+    return { epoch: this.#epoch, knows: this.#learn(cell, window).window.seq };
+  }
+
+  /** What may be said at this moment. */
+  answer({ cells }: SyncRequest, nowMs: number): SyncAnswer {
+    return { cells: cells.map(({ cell, since }) => this.answerOf(cell, since, nowMs)) };
+  }
+
+  protected answerOf(cell: number, since: number | null, nowMs: number): CellSync {
+    const held = this.cells.get(cell);
+    if (!held || this.remainingMs(cell, nowMs) <= 0) return { cell, answered: false };
+    return { cell, answered: true, edgeLeaseMs: held.edgeLeaseMs, window: held.window.view(since) };
+  }
+
+  protected leaseEndsAtMs(askedAtMs: number, leaseMs: number, _nowMs: number): number {
+    return askedAtMs + leaseMs;
+  }
+
+  protected remainingMs(cell: number, nowMs: number): number {
+    return (this.cells.get(cell)?.leaseEndsAtMs ?? nowMs) - nowMs;
+  }
+
+  #learn(cell: number, window: FloorView): CellLease {
+    const held = this.cells.get(cell);
+    if (held) {
+      held.window.merge(window);
+      return held;
+    }
+    const fresh = { window: new FloorWindow(window), leaseEndsAtMs: Number.NEGATIVE_INFINITY, leaseMs: 0, edgeLeaseMs: 0 };
+    this.cells.set(cell, fresh);
+    return fresh;
+  }
+}
