@@ -9,6 +9,7 @@ import { ledgerInspectionRoutes } from "./http/ledger-inspection.ts";
 import { membershipRoutes } from "./http/memberships.ts";
 import { organizationRoutes } from "./http/organizations.ts";
 import { permissionRoutes } from "./http/permissions.ts";
+import { receiptRoutes } from "./http/receipts.ts";
 import { roleRoutes } from "./http/roles.ts";
 import { routeTableRoutes } from "./http/route-table.ts";
 import { userRoutes } from "./http/users.ts";
@@ -45,6 +46,7 @@ export function controlPlaneApp(services: Services): Hono<AppEnvironment> {
   app.route("/authorization/roles", roleRoutes(services));
   app.route("/routes", routeTableRoutes(services));
   app.route("/ledger", ledgerInspectionRoutes(services));
+  app.route("/receipts", receiptRoutes(services));
 
   app.notFound((c) => c.json({ message: "There is no such endpoint. See docs/api.md for the ones there are.", code: "not_found" }, 404));
   app.onError((error, c) => {

@@ -1,7 +1,8 @@
 /** Finding the ledger of a cell. A new stub for each call: one that has failed stays dead. */
 import { cellOfOrganization, HOME_CELL } from "../core/identifier.ts";
 import type { LedgerContract } from "./ledger/contract.ts";
-import { cellName, type Ledger } from "./ledger/ledger.ts";
+import { cellName } from "./ledger/cell-name.ts";
+import type { Ledger } from "./ledger/ledger.ts";
 
 export class Cells {
   readonly #namespace: DurableObjectNamespace<Ledger>;

@@ -1,6 +1,7 @@
 /** The control plane's settings. */
 import { z } from "zod";
 import { parseConfiguration, sharedFields, tagKeysOf } from "../core/configuration.ts";
+import { tunablesOf, tunablesSchema, type Tunables } from "../core/protocol/tunables.ts";
 import type { Environment, TagKeys } from "../core/token.ts";
 
 /** Validated settings of the control plane. */
@@ -15,15 +16,20 @@ export interface ControlPlaneConfiguration {
   readonly replySealKey: Uint8Array;
   /** Admits the one call that makes the first key. */
   readonly bootstrapSecret: string;
+  readonly tunables: Tunables;
 }
 
-const schema = z.object({
+const ownFields = z.object({
   ...sharedFields,
   DEFAULT_ENVIRONMENT: z.enum(["live", "test"], { error: "must be 'live' or 'test'" }).default("live"),
   REPLY_SEAL_KEY: z
     .string({ error: "is required (a secret: base64url of 32 bytes)" })
     .regex(/^[A-Za-z0-9_-]{43,}$/, "must be base64url of at least 32 bytes"),
   BOOTSTRAP_SECRET: z.string({ error: "is required (a secret of at least 32 characters)" }).min(32, "must have at least 32 characters"),
+});
+const schema = z.intersection(ownFields, tunablesSchema).refine((fields) => fields.ACCEPTED_ENVIRONMENTS.has(fields.DEFAULT_ENVIRONMENT), {
+  path: ["DEFAULT_ENVIRONMENT"],
+  error: "must be among ACCEPTED_ENVIRONMENTS",
 });
 
 /** Bytes of a secret written in base64url. */
@@ -42,5 +48,6 @@ export function controlPlaneConfiguration(bindings: unknown): ControlPlaneConfig
     tagKeys: tagKeysOf(parsed.TAG_KEYS, decodeBase64Url),
     replySealKey: decodeBase64Url(parsed.REPLY_SEAL_KEY),
     bootstrapSecret: parsed.BOOTSTRAP_SECRET,
+    tunables: tunablesOf(parsed),
   };
 }

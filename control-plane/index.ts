@@ -7,6 +7,7 @@ import type { LedgerEnv } from "./ledger/ledger.ts";
 
 export { Ledger } from "./ledger/ledger.ts";
 export { LedgerReader } from "./ledger-reader.ts";
+export { LedgerReplica } from "./ledger-replica.ts";
 
 const configuration = controlPlaneConfiguration(env);
 const bindings = env as unknown as LedgerEnv;

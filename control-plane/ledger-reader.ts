@@ -1,19 +1,17 @@
 /** The entrypoint the gateway is bound to: reads of the ledger and nothing else, so that a gateway can never issue or revoke. */
 import { WorkerEntrypoint } from "cloudflare:workers";
-import type { LedgerReader as LedgerReaderContract, Observation, ObserveRequest, Resolution } from "../core/ledger-reader.ts";
+import type { LedgerReader as LedgerReaderContract, Resolution } from "../core/ledger-reader.ts";
+import type { SyncAnswer, SyncRequest } from "../core/protocol/messages.ts";
+import { regionOfReplica } from "../core/protocol/region.ts";
 import type { RouteTable } from "../core/route.ts";
 import { Cells } from "./cells.ts";
+import type { LedgerReplica } from "./ledger-replica.ts";
 import type { LedgerEnv } from "./ledger/ledger.ts";
 
 export class LedgerReader extends WorkerEntrypoint<LedgerEnv> implements LedgerReaderContract {
-  /** Floors of the token's subjects and of the route table, read now. */
-  async observe(request: ObserveRequest): Promise<Observation> {
-    const cells = this.#cells();
-    const [token, routes] = await Promise.all([
-      request.token === null ? null : cells.ledger(request.token.cell).observe(request.token.tokenId),
-      cells.home().observeRoutes(),
-    ]);
-    return { token, routes };
+  /** What a replica knows. The first call to a replica of this name decides where it is created. */
+  async sync(replica: string, request: SyncRequest): Promise<SyncAnswer> {
+    return this.#replica(replica).sync(request);
   }
 
   /** The truth about a token. */
@@ -22,8 +20,14 @@ export class LedgerReader extends WorkerEntrypoint<LedgerEnv> implements LedgerR
   }
 
   /** The route table in force. */
-  async resolveRoutes(): Promise<RouteTable> {
-    return this.#cells().home().resolveRoutes();
+  async resolveRoutes(request: { readonly seenStamp?: number | null }): Promise<RouteTable> {
+    return this.#cells().home().resolveRoutes(request.seenStamp);
+  }
+
+  #replica(name: string): DurableObjectStub<LedgerReplica> {
+    const region = regionOfReplica(name);
+    if (region === undefined) throw new RangeError("not the name of a replica");
+    return this.env.LEDGER_REPLICA.getByName(name, region === "local" ? {} : { locationHint: region as DurableObjectLocationHint });
   }
 
   #cells(): Cells {

@@ -16,25 +16,14 @@ export interface Floor {
   readonly supersededBelow: number;
 }
 
-/** What one cell's ledger said when asked. */
+/** What is known of one cell's floors up to an entry. */
 export interface FloorView {
-  /** The cell's latest entry when it answered. */
+  /** The latest entry it covers. */
   readonly seq: number;
-  /** The view vouches only for records stamped at or above this seq: floors set before it may be missing. */
+  /** It vouches only for records that were true at or after this entry: floors raised up to it may be missing. */
   readonly completeFrom: number;
   readonly floors: readonly Floor[];
 }
 
-/** What a view says of a record: `current` may be used, `superseded` must be resolved, `revoked` is dead. */
+/** What floors say of a record: `current` may be used, `superseded` must be fetched afresh, `revoked` is dead. */
 export type Standing = "current" | "superseded" | "revoked";
-
-/** Judges a record by its stamp and subjects. A record the view cannot vouch for is superseded, never current. */
-export function standingOf(record: { readonly stamp: number; readonly subjects: readonly Subject[] }, view: FloorView): Standing {
-  let standing: Standing = record.stamp < view.completeFrom ? "superseded" : "current";
-  for (const floor of view.floors) {
-    if (!record.subjects.includes(floor.subject)) continue;
-    if (record.stamp < floor.revokedBelow) return "revoked";
-    if (record.stamp < floor.supersededBelow) standing = "superseded";
-  }
-  return standing;
-}

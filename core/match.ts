@@ -16,18 +16,16 @@ interface Node {
 
 /** A table ready for matching. */
 export interface CompiledRoutes {
-  /** As of which seq of the home cell it is in force. */
-  readonly stamp: number;
   readonly byHost: ReadonlyMap<string, Node>;
   readonly anyHost: Node;
 }
 
 /** Prepares a table once, so that matching does not depend on how many routes there are. */
-export function compileRoutes(table: RouteTable): CompiledRoutes {
+export function compileRoutes(table: Pick<RouteTable, "routes">): CompiledRoutes {
   const byHost = new Map<string, Node>();
   const anyHost = emptyNode();
   for (const route of table.routes) plant(route.host === undefined ? anyHost : childOf(byHost, route.host), route);
-  return { stamp: table.stamp, byHost, anyHost };
+  return { byHost, anyHost };
 }
 
 /**

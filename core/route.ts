@@ -56,6 +56,13 @@ export const routeSchema = z
     public: z.boolean().optional(),
     /** Also accept the key as the user name of HTTP Basic (RFC 7617). */
     basic: z.boolean().optional(),
+    /**
+     * How old, in milliseconds, the knowledge may be that a request is decided by. 0: each request is covered by a read of the
+     * ledger that began after it arrived. Absent, or longer than the edge lease: the edge lease.
+     */
+    freshness: z.number().int().min(0).max(60_000).optional(),
+    /** When the ledger cannot be asked: refuse with 503 (the default), or decide by knowledge of at most so many seconds of age. */
+    outage: z.union([z.literal("deny"), z.strictObject({ allowStale: z.number().int().min(1).max(86_400) })]).optional(),
   })
   .refine((route) => (route.public === true) !== (route.permissions?.all !== undefined || route.permissions?.any !== undefined), {
     error: "either public: true, or permissions with 'all' or 'any'",
@@ -86,13 +93,17 @@ export const routesSchema = z
 /** One validated route. */
 export type Route = z.infer<typeof routeSchema>;
 
-/** The table in force. `stamp` is the home cell's seq that put it in force, also its version; 0 before the first. */
+/** The table in force. */
 export interface RouteTable {
+  /** Entry of the home cell at which it was in force. */
   readonly stamp: number;
+  /** Entry that put it in force; 0 before the first. */
+  readonly version: number;
   readonly routes: readonly Route[];
 }
 
-const routeTableSchema = z.object({ stamp: z.number().int().nonnegative(), routes: routesSchema });
+const entryNumber = z.number().int().nonnegative();
+const routeTableSchema = z.object({ stamp: entryNumber, version: entryNumber, routes: routesSchema });
 
 /** KV name of the published table. */
 export const ROUTES_RECORD_NAME = "routes";
@@ -107,6 +118,16 @@ export function parseRouteTable(value: unknown): RouteTable | undefined {
 export function methodsOf(route: Route): string[] {
   const methods: string[] = [...new Set<string>(route.methods)];
   return methods.includes("GET") && !methods.includes("HEAD") ? [...methods, "HEAD"] : methods;
+}
+
+/** The route's freshness in milliseconds; without a route, or where it names none, as long as a lease. */
+export function freshnessMs(route: Route | undefined): number {
+  return route?.freshness ?? Number.POSITIVE_INFINITY;
+}
+
+/** How old, in milliseconds, knowledge may be on this route while the ledger cannot be asked; 0: it must be asked. */
+export function allowedStaleMs(route: Route | undefined): number {
+  return typeof route?.outage === "object" ? route.outage.allowStale * 1_000 : 0;
 }
 
 function shapeOf(path: string): string {

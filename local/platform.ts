@@ -47,7 +47,7 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
   process.env["WRANGLER_LOG"] = "error";
   const { ports, bindings } = options;
   const workers = await Promise.all([
-    worker("gateway", ports.gateway, bindings.gateway),
+    worker("gateway", ports.gateway, { REGION: "local", ...bindings.gateway }),
     worker("controlPlane", ports.controlPlane, bindings.controlPlane),
     worker("exampleApi", ports.exampleApi, {}),
   ]);

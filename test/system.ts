@@ -9,6 +9,15 @@ export interface TestSystem extends Platform, Seeded, AsyncDisposable {
   readonly logLines: readonly string[];
 }
 
+/** Settings of the control plane with which tests need not wait long for revocations. */
+export const SHORT_LEASES = {
+  EDGE_LEASE_MS: "100",
+  REPLICA_LEASE_MS: "1000",
+  CLOCK_LAG_MS: "5",
+  PUSH_TIMEOUT_MS: "500",
+  PUSH_RETRY_MS: "20",
+} as const;
+
 /** Starts and seeds one. */
 export async function startTestSystem(bindings: Partial<PlatformOptions["bindings"]> = {}): Promise<TestSystem> {
   const secrets = makeSecrets();
@@ -17,7 +26,7 @@ export async function startTestSystem(bindings: Partial<PlatformOptions["binding
     ports: { gateway: 0, controlPlane: 0, exampleApi: 0 },
     bindings: {
       gateway: { ...secrets.gateway, ...bindings.gateway },
-      controlPlane: { ...secrets.controlPlane, ...bindings.controlPlane },
+      controlPlane: { ...secrets.controlPlane, ...SHORT_LEASES, ...bindings.controlPlane },
     },
     log: (line) => logLines.push(line),
   });

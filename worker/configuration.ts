@@ -1,6 +1,7 @@
 /** The gateway's settings. */
 import { z } from "zod";
 import { parseConfiguration, sharedFields, tagKeysOf } from "../core/configuration.ts";
+import { REGIONS, type Region } from "../core/protocol/region.ts";
 import type { Environment, TagKeys } from "../core/token.ts";
 
 /** Validated settings of the gateway. */
@@ -11,9 +12,21 @@ export interface GatewayConfiguration {
   readonly tagKeys: TagKeys;
   /** Whether answers carry a Server-Timing header. */
   readonly serverTiming: boolean;
+  /** Whether answers carry a Portcullis-Decision header. */
+  readonly decisionHeader: boolean;
+  /** Whose replicas are asked; `auto`: those nearest to where the request came in. */
+  readonly region: Region | "auto";
+  readonly replicasPerRegion: number;
 }
 
-const schema = z.object({ ...sharedFields, SERVER_TIMING: z.enum(["on", "off"], { error: "must be 'on' or 'off'" }).default("off") });
+const onOrOff = z.enum(["on", "off"], { error: "must be 'on' or 'off'" }).default("off");
+const schema = z.object({
+  ...sharedFields,
+  SERVER_TIMING: onOrOff,
+  DECISION_HEADER: onOrOff,
+  REGION: z.enum(["auto", "local", ...REGIONS], { error: `must be 'auto', 'local' or one of ${REGIONS.join(", ")}` }).default("auto"),
+  REPLICAS_PER_REGION: z.coerce.number({ error: "must be a number" }).int().min(1, "must be 1 to 9").max(9, "must be 1 to 9").default(1),
+});
 
 /** Reads the gateway's bindings; throws a ConfigurationError that names every wrong field. */
 export function gatewayConfiguration(bindings: unknown): GatewayConfiguration {
@@ -24,5 +37,8 @@ export function gatewayConfiguration(bindings: unknown): GatewayConfiguration {
     acceptedEnvironments: parsed.ACCEPTED_ENVIRONMENTS,
     tagKeys: tagKeysOf(parsed.TAG_KEYS, (text) => new Uint8Array(Buffer.from(text, "base64url"))),
     serverTiming: parsed.SERVER_TIMING === "on",
+    decisionHeader: parsed.DECISION_HEADER === "on",
+    region: parsed.REGION,
+    replicasPerRegion: parsed.REPLICAS_PER_REGION,
   };
 }

@@ -1,6 +1,6 @@
 /** Passing an allowed request on. Bodies stream both ways; redirects are the client's business. */
 import type { ActiveRecord } from "../core/record.ts";
-import type { Allowed } from "./decision.ts";
+import type { Allowed } from "../core/edge/request.ts";
 import { passesUpstream, RESPONSE_HEADERS_REMOVED, VIA } from "./header-rules.ts";
 
 /** Methods that may be sent again when the connection broke (RFC 9110 section 9.2.2) and that have no body to lose. */

@@ -1,17 +1,22 @@
 /**
  * The gateway: decides each request in the order that costs least, then forwards it or says why not. What needs no I/O
- * comes first, so that a malformed or made-up key gets no further and costs next to nothing.
+ * comes first, so that a malformed or made-up key gets no further and costs next to nothing; a key that is known, while
+ * the leases run, is decided from memory.
  */
-import type { Reason } from "../core/reason.ts";
-import type { GatewayConfiguration } from "./configuration.ts";
-import { decisionLine } from "./decision-log.ts";
-import { candidateOf, decide, type Allowed, type Candidate, type Decision, type Refused } from "./decision.ts";
-import { clientResponse, send, upstreamRequest } from "./forward.ts";
-import { LedgerSource } from "./ledger-source.ts";
-import type { GatewayPorts, RequestContext } from "./ports.ts";
-import { readPresented } from "./presented.ts";
-import { refusalResponse } from "./refusal.ts";
+import { sha256Hex } from "../core/digest.ts";
+import { KeyMemory } from "../core/edge/key-memory.ts";
+import { EdgeRequest, type Allowed, type Candidate, type Decision, type Edge, type Refused } from "../core/edge/request.ts";
+import { RouteMemory } from "../core/edge/route-memory.ts";
+import { EdgeViews } from "../core/protocol/edge-views.ts";
 import { mintRequestId } from "../core/request-id.ts";
+import { candidateOf } from "./candidate.ts";
+import type { GatewayConfiguration } from "./configuration.ts";
+import { decisionHeader, decisionLine } from "./decision-report.ts";
+import { clientResponse, send, upstreamRequest } from "./forward.ts";
+import { LedgerAccess } from "./ledger-access.ts";
+import type { GatewayPorts, RequestContext } from "./ports.ts";
+import { refusalResponse } from "./refusal.ts";
+import { ReplicaChoice } from "./replica-choice.ts";
 import { Timing } from "./timing.ts";
 
 /** What a Worker's `fetch` handler calls. */
@@ -20,61 +25,88 @@ export interface Gateway {
   fetch(request: Request, context: RequestContext): Response | Promise<Response>;
 }
 
+/** What an isolate keeps between requests. */
+interface Isolate {
+  readonly configuration: GatewayConfiguration;
+  readonly ports: GatewayPorts;
+  readonly edge: Edge;
+  readonly ledger: LedgerAccess;
+  readonly replica: ReplicaChoice;
+}
+
 /** A gateway with its own isolate memory. All I/O goes through the ports. */
 export function createGateway(configuration: GatewayConfiguration, ports: GatewayPorts): Gateway {
-  const source = new LedgerSource(ports, configuration.tagKeys);
-  return {
-    fetch(request, context) {
-      const exchange = new Exchange(request, context, configuration, ports);
-      const candidate = exchange.candidate();
-      return "reason" in candidate ? exchange.refuse(candidate) : exchange.decide(candidate, source);
-    },
-  };
+  const edge = { views: new EdgeViews(), keys: new KeyMemory(), routes: new RouteMemory(), sha256Hex };
+  const ledger = new LedgerAccess(ports, edge, configuration.tagKeys);
+  const replica = new ReplicaChoice(configuration, ports.randomUuid);
+  const isolate: Isolate = { configuration, ports, edge, ledger, replica };
+  return { fetch: (request, context) => new Exchange(request, context, isolate).answer() };
 }
 
 /** One request and its answer. */
 class Exchange {
   readonly #request: Request;
   readonly #context: RequestContext;
-  readonly #configuration: GatewayConfiguration;
-  readonly #ports: GatewayPorts;
+  readonly #isolate: Isolate;
   readonly #requestId: string;
   readonly #timing: Timing;
 
-  constructor(request: Request, context: RequestContext, configuration: GatewayConfiguration, ports: GatewayPorts) {
+  constructor(request: Request, context: RequestContext, isolate: Isolate) {
     this.#request = request;
     this.#context = context;
-    this.#configuration = configuration;
-    this.#ports = ports;
-    this.#requestId = mintRequestId(ports.randomUuid);
-    this.#timing = new Timing(ports.now);
+    this.#isolate = isolate;
+    this.#requestId = mintRequestId(isolate.ports.randomUuid);
+    this.#timing = new Timing(isolate.ports.now);
   }
 
-  /** What can be judged without I/O. */
-  candidate(): Candidate | Refused {
-    const presented = readPresented(this.#request, this.#configuration);
-    return typeof presented === "string" ? { reason: presented } : candidateOf(this.#request, presented);
+  answer(): Response | Promise<Response> {
+    const candidate = candidateOf(this.#request, this.#isolate.configuration);
+    return "reason" in candidate ? this.#refuse(candidate, true) : this.#answerCandidate(candidate);
   }
 
-  /** What needs the ledger, and then the upstream. */
-  async decide(candidate: Candidate, source: LedgerSource): Promise<Response> {
-    const decision = await decide(candidate, source, this.#ports, this.#timing);
-    return "reason" in decision ? this.refuse(decision) : this.#forward(decision);
+  async #answerCandidate(candidate: Candidate): Promise<Response> {
+    const decision = await this.#decide(candidate);
+    return "reason" in decision ? this.#refuse(decision) : this.#forward(decision);
   }
 
-  refuse(refused: Refused): Response {
+  /** Steps until there is a decision. What goes wrong on the way is a refusal too. */
+  async #decide(candidate: Candidate): Promise<Decision> {
+    const { edge, ledger, ports } = this.#isolate;
+    try {
+      const request = new EdgeRequest(edge, candidate);
+      for (;;) {
+        const step = request.step(ports.now());
+        if ("decision" in step) {
+          this.#renewViews(request.cells);
+          return step.decision;
+        }
+        const replica = this.#isolate.replica.nameFor(this.#request);
+        await Promise.all(step.needs.map((need) => ledger.meet(need, request, replica, this.#timing)));
+      }
+    } catch (error) {
+      return { reason: "internal_error", cause: error instanceof Error ? error.name : "unknown" };
+    }
+  }
+
+  /** Has one request renew the leases before they run out, after its own answer. */
+  #renewViews(cells: readonly number[]): void {
+    const { edge, ledger, ports, replica } = this.#isolate;
+    if (edge.views.beginBackground(cells, ports.now())) this.#context.waitUntil(ledger.refreshInBackground(replica.nameFor(this.#request)));
+  }
+
+  #refuse(refused: Refused, withoutIo = false): Response {
     const response = refusalResponse(refused.reason, {
       requestId: this.#requestId,
       method: this.#request.method,
       missing: refused.missing,
     });
-    return this.#finish(refused, response);
+    return this.#finish(refused, response, withoutIo);
   }
 
   async #forward(allowed: Allowed): Promise<Response> {
     try {
       const outgoing = upstreamRequest(this.#request, allowed, this.#requestId);
-      const answer = await this.#timing.span("upstream", () => send(outgoing, this.#ports.fetch));
+      const answer = await this.#timing.span("upstream", () => send(outgoing, this.#isolate.ports.fetch));
       const response = clientResponse(answer, this.#requestId);
       return response ? this.#finish(allowed, response) : this.#unreachable(allowed, "InterimResponse");
     } catch (error) {
@@ -82,16 +114,28 @@ class Exchange {
     }
   }
 
-  #unreachable({ route, seq, record }: Allowed, cause: string): Response {
-    const reason: Reason = "upstream_unreachable";
-    return this.refuse({ reason, cause, route, ...(seq !== undefined && { seq }), ...(record && { record }) });
+  #unreachable({ route, basis, record }: Allowed, cause: string): Response {
+    return this.#refuse({ reason: "upstream_unreachable", cause, route, ...(basis && { basis }), ...(record && { record }) });
   }
 
-  #finish(decision: Decision, response: Response): Response {
-    const { method } = this.#request;
-    const circumstances = { requestId: this.#requestId, method, status: response.status, ms: this.#timing.elapsedMs() };
-    this.#ports.log(decisionLine(decision, circumstances), this.#context);
-    if (this.#configuration.serverTiming && response.status !== 101) response.headers.append("Server-Timing", this.#timing.header());
+  #finish(decision: Decision, response: Response, withoutIo = false): Response {
+    const { configuration, ports } = this.#isolate;
+    const circumstances = {
+      requestId: this.#requestId,
+      method: this.#request.method,
+      status: response.status,
+      ms: this.#timing.elapsedMs(),
+    };
+    const line = decisionLine(decision, circumstances);
+    if (withoutIo) ports.logWithOthers(line, this.#context);
+    else ports.log(line);
+    if (decision.basis?.stale === true) ports.count("stale_decision");
+    if (response.status === SWITCHING_PROTOCOLS) return response;
+    if (configuration.serverTiming) response.headers.append("Server-Timing", this.#timing.header());
+    if (configuration.decisionHeader) response.headers.set("Portcullis-Decision", decisionHeader(decision));
     return response;
   }
 }
+
+/** A response whose headers are not ours to change. */
+const SWITCHING_PROTOCOLS = 101;

@@ -1,7 +1,8 @@
 /**
- * Lines on their way to the log. Each call of the platform's log costs about a quarter of a whole refusal, so lines of the
- * same moment share one: under load the log receives several lines at once, each still a JSON object of its own. A line
- * waits 50 ms at most; an isolate that dies takes fewer than 32 lines with it.
+ * Lines of refusals that cost no I/O, on their way to the log. A call of the platform's log costs about a quarter of such a
+ * refusal, and they may come in floods; so those of the same moment share one call, in which each is still a line of JSON of its
+ * own. A line waits 50 ms, or, should its request be cut off, until the next such refusal; an isolate that dies takes fewer
+ * than 32 lines with it.
  */
 import type { RequestContext } from "./ports.ts";
 

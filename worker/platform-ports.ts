@@ -9,11 +9,13 @@ export interface GatewayBindings {
   readonly KEYS: KVNamespace;
   /** The control plane's entrypoint of that name. */
   readonly LEDGER_READER: LedgerReader;
+  /** Where counted events go, if anywhere. */
+  readonly METRICS?: AnalyticsEngineDataset;
 }
 
 /** Ports over the Worker's bindings. */
 export function platformPorts(bindings: GatewayBindings): GatewayPorts {
-  const log = new LogBatch(
+  const batch = new LogBatch(
     (text) => console.log(text),
     () => Date.now(),
   );
@@ -23,6 +25,8 @@ export function platformPorts(bindings: GatewayBindings): GatewayPorts {
     fetch: (request) => fetch(request),
     now: () => Date.now(),
     randomUuid: () => crypto.randomUUID(),
-    log: (line, context) => log.add(line, context),
+    log: (line) => console.log(line),
+    logWithOthers: (line, context) => batch.add(line, context),
+    count: (event) => bindings.METRICS?.writeDataPoint({ indexes: [event], blobs: [event], doubles: [1] }),
   };
 }

@@ -6,6 +6,10 @@ export interface RequestContext {
   waitUntil(promise: Promise<unknown>): void;
 }
 
+/** What is counted. `stale_decision`: the ledger could not be asked and the route allowed that. */
+export type CountedEvent = "stale_decision";
+
+/** The outside, as the gateway sees it. */
 export interface GatewayPorts {
   /** The published records. Only ever a shortcut: what it says is judged by the ledger's floors. */
   readonly readKv: (name: string) => Promise<string | null>;
@@ -16,6 +20,10 @@ export interface GatewayPorts {
   readonly now: () => number;
   /** A fresh random UUID (RFC 9562 section 5.4). */
   readonly randomUuid: () => string;
-  /** Takes one line of structured log; it may be written after the answer. */
-  readonly log: (line: string, context: RequestContext) => void;
+  /** Takes one line of structured log. */
+  readonly log: (line: string) => void;
+  /** The same for lines of which there may be a flood: it may be written a moment later, together with others. */
+  readonly logWithOthers: (line: string, context: RequestContext) => void;
+  /** Counts something an operator should hear of. */
+  readonly count: (event: CountedEvent) => void;
 }

@@ -2,16 +2,9 @@
 import { readCredential } from "../core/credential.ts";
 import { hmacSha256 } from "../core/digest.ts";
 import type { Reason } from "../core/reason.ts";
-import { parseToken, type ParsedToken } from "../core/token.ts";
+import type { Presented } from "../core/edge/request.ts";
+import { parseToken } from "../core/token.ts";
 import type { GatewayConfiguration } from "./configuration.ts";
-
-/** A key that is genuine in form: checksum and tag hold. Whether it exists is not known yet. */
-export interface Presented {
-  readonly text: string;
-  readonly token: ParsedToken;
-  /** Carried as a Basic user name, which not every route takes. */
-  readonly basic: boolean;
-}
 
 /** The key a request presents, null for a request without a credential, or why it is refused. Synchronous: a made-up key costs no I/O. */
 export function readPresented(request: Request, configuration: GatewayConfiguration): Presented | null | Reason {

@@ -5,10 +5,11 @@ import { cellOfId } from "../../core/identifier.ts";
 import { parseToken } from "../../core/token.ts";
 import { notFound } from "./api-error.ts";
 import { hmacSha256, sha256Hex } from "../../core/digest.ts";
-import { actorOf, admit, admitCaller, send, type AppEnvironment, type Services } from "./endpoint.ts";
+import { admit, admitCaller, send, type AppEnvironment, type Services } from "./endpoint.ts";
+import { answerCommitted } from "./receipts.ts";
 import { displayName, isoInstant, permissionSlugs } from "./fields.ts";
 
-const validation = z.object({ value: z.string().max(4096) });
+const validation = z.object({ value: z.string() });
 const change = z.object({ name: displayName.optional(), permissions: permissionSlugs.optional() });
 const expiry = z.object({ expires_at: isoInstant.nullable().optional() });
 
@@ -36,7 +37,7 @@ export function apiKeyRoutes(services: Services): Hono<AppEnvironment> {
 
   /** `PATCH /api_keys/:id` `{name?, permissions?}`: 200 the key, in force everywhere; 404; 422. */
   app.patch("/:id", async (c) => {
-    const { caller, body, repetition } = await admit(services, c, "portcullis:api_keys:write", change);
+    const { body, terms } = await admit(services, c, "portcullis:api_keys:write", change);
     const id = c.req.param("id");
     const cell = cellOf(id);
     const command = {
@@ -45,25 +46,23 @@ export function apiKeyRoutes(services: Services): Hono<AppEnvironment> {
       ...(body.name !== undefined && { name: body.name }),
       ...(body.permissions && { permissions: body.permissions }),
     } as const;
-    return c.json((await send(services, command, { cell, actor: actorOf(caller), repetition })).reply);
+    return answerCommitted(c, await send(services, command, { cell, terms }), { status: 200, receiptInBody: true });
   });
 
   /** `POST /api_keys/:id/expire` `{}` now, `{expires_at}` then, `{expires_at: null}` never: 200 the key; 404; 409 `api_key_already_expired`. */
   app.post("/:id/expire", async (c) => {
-    const { caller, body, repetition } = await admit(services, c, "portcullis:api_keys:write", expiry);
+    const { body, terms } = await admit(services, c, "portcullis:api_keys:write", expiry);
     const id = c.req.param("id");
     const expires_at_ms = body.expires_at === undefined ? "now" : body.expires_at;
-    return c.json(
-      (await send(services, { type: "expire_api_key", id, expires_at_ms }, { cell: cellOf(id), actor: actorOf(caller), repetition })).reply,
-    );
+    const command = { type: "expire_api_key", id, expires_at_ms } as const;
+    return answerCommitted(c, await send(services, command, { cell: cellOf(id), terms }), { status: 200 });
   });
 
   /** `DELETE /api_keys/:id`: 204 when no gateway accepts it any more; 404. */
   app.delete("/:id", async (c) => {
-    const { caller, repetition } = await admit(services, c, "portcullis:api_keys:write", z.object({}));
+    const { terms } = await admit(services, c, "portcullis:api_keys:write", z.object({}));
     const id = c.req.param("id");
-    await send(services, { type: "revoke_api_key", id }, { cell: cellOf(id), actor: actorOf(caller), repetition });
-    return c.body(null, 204);
+    return answerCommitted(c, await send(services, { type: "revoke_api_key", id }, { cell: cellOf(id), terms }), { status: 204 });
   });
 
   return app;

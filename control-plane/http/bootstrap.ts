@@ -5,8 +5,7 @@ import { PLATFORM_ORGANIZATION_ID } from "../../core/identifier.ts";
 import { invalid } from "./api-error.ts";
 import { readBodyText } from "./body.ts";
 import { bearerOf, unauthorized } from "./caller.ts";
-import { send, type AppEnvironment, type Services } from "./endpoint.ts";
-import { repetitionOf } from "./idempotency.ts";
+import { send, termsOf, type AppEnvironment, type Services } from "./endpoint.ts";
 import { mintKey } from "./mint.ts";
 
 /**
@@ -18,10 +17,10 @@ export function bootstrapRoutes(services: Services): Hono<AppEnvironment> {
     if (!equalInConstantTime(bearerOf(c.req.raw) ?? "", services.configuration.bootstrapSecret)) throw unauthorized();
     if (!c.req.header("Idempotency-Key"))
       throw invalid([{ code: "required", field: "Idempotency-Key", message: "is required, so that a lost answer can be asked for again" }]);
-    const repetition = repetitionOf(c.req.raw, "bootstrap", await readBodyText(c.req.raw), services.configuration.replySealKey);
+    const terms = termsOf(services, c, { type: "system", id: "bootstrap" }, await readBodyText(c.req.raw));
     const cell = services.cells.cellOf(PLATFORM_ORGANIZATION_ID);
     const { id, token, minted } = mintKey(services, cell, services.configuration.defaultEnvironment);
-    const sending = { cell, actor: { type: "system", id: "bootstrap" }, repetition, secret: token } as const;
+    const sending = { cell, terms, secret: token } as const;
     const { reply, secret } = await send(services, { type: "bootstrap", id, name: "First admin key", minted }, sending);
     return c.json({ ...reply, value: secret }, 201);
   });

@@ -10,6 +10,7 @@ import { refused } from "./api-error.ts";
 import { parseBody, readBodyText } from "./body.ts";
 import { authenticate, requirePermission, type Caller } from "./caller.ts";
 import { repetitionOf, type Repetition } from "./idempotency.ts";
+import { prefersAsync, type Committed } from "./receipts.ts";
 
 /** What the application carries for each request. */
 export interface AppEnvironment {
@@ -24,11 +25,17 @@ export interface Services {
   readonly randomBytes: RandomBytes;
 }
 
-/** A request from an authenticated caller who may make it, with its body read. */
+/** A request from an authenticated caller who may make it, with its body read and parsed. */
 export interface Call<Body> {
-  readonly caller: Caller;
   readonly body: Body;
+  readonly terms: Terms;
+}
+
+/** Who sends a command, how it is recognised when it comes again, and whether the caller waits until it is in force. */
+export interface Terms {
+  readonly actor: Actor;
   readonly repetition: Repetition;
+  readonly untilInForce: boolean;
 }
 
 /**
@@ -44,11 +51,15 @@ export async function admit<Schema extends z.ZodType>(
   const callerBefore = await admitCaller(services, c, permission);
   const text = await readBodyText(c.req.raw);
   const caller = text === "" ? callerBefore : await admitCaller(services, c, permission);
-  return {
-    caller,
-    body: parseBody(text, schema),
-    repetition: repetitionOf(c.req.raw, caller.keyId, text, services.configuration.replySealKey),
-  };
+  const body = parseBody(text, schema);
+  const actor = { type: "api_key", id: caller.keyId } as const;
+  return { body, terms: termsOf(services, c, actor, text) };
+}
+
+/** The terms on which an actor's request is carried out. */
+export function termsOf(services: Services, c: Context<AppEnvironment>, actor: Actor, bodyText: string): Terms {
+  const repetition = repetitionOf(c.req.raw, actor.id, bodyText, services.configuration.replySealKey);
+  return { actor, repetition, untilInForce: !prefersAsync(c.req.raw) };
 }
 
 /** Authenticates and checks the permission the endpoint declares; for requests without a body. */
@@ -58,11 +69,10 @@ export async function admitCaller(services: Services, c: Context<AppEnvironment>
   return caller;
 }
 
-/** Where and how a command is sent. */
+/** Where a command is sent, and what belongs to it. */
 export interface Sending {
   readonly cell: number;
-  readonly actor: Actor;
-  readonly repetition: Repetition;
+  readonly terms: Terms;
   /** The secret that belongs to the reply and is stored nowhere, if there is one. */
   readonly secret?: string;
   /** An endpoint's own words for refusal codes. */
@@ -74,17 +84,14 @@ export async function send(
   services: Services,
   command: Command,
   sending: Sending,
-): Promise<{ readonly reply: Record<string, unknown>; readonly secret: string | undefined }> {
-  const { cell, actor, repetition, secret, codes } = sending;
+): Promise<Committed & { readonly secret: string | undefined }> {
+  const { cell, terms, secret, codes } = sending;
+  const { actor, repetition, untilInForce } = terms;
   const { commandId, fingerprint } = repetition;
   const sealedReply = secret === undefined || repetition.seal === null ? null : await repetition.seal(secret);
-  const outcome = await services.cells.ledger(cell).execute({ command, actor, commandId, fingerprint, sealedReply });
+  const outcome = await services.cells.ledger(cell).execute({ command, actor, commandId, fingerprint, sealedReply, untilInForce });
   if (!outcome.ok) throw refused(outcome.refusal, codes);
   const replayed = outcome.replayed && outcome.sealedReply !== null;
-  return { reply: outcome.reply, secret: replayed ? await repetition.open(outcome.sealedReply) : secret };
-}
-
-/** The caller as the author of an entry. */
-export function actorOf(caller: Caller): Actor {
-  return { type: "api_key", id: caller.keyId };
+  const { reply, receipt } = outcome;
+  return { reply, receipt, secret: replayed ? await repetition.open(outcome.sealedReply) : secret };
 }

@@ -4,7 +4,7 @@
  * stored reply opens only for who repeats the request.
  */
 import { CompactEncrypt, compactDecrypt } from "jose";
-import { invalid } from "./api-error.ts";
+import { ApiError, invalid } from "./api-error.ts";
 import { hmacSha256, sha256Hex } from "../../core/digest.ts";
 
 /** How a request is recognised when it comes again. */
@@ -27,6 +27,16 @@ export function repetitionOf(request: Request, callerId: string, bodyText: strin
   const key = hmacSha256(sealKey, scoped);
   const seal = (secret: string) =>
     new CompactEncrypt(new TextEncoder().encode(secret)).setProtectedHeader({ alg: "dir", enc: "A256GCM" }).encrypt(key);
-  const open = async (sealed: string) => new TextDecoder().decode((await compactDecrypt(sealed, key)).plaintext);
+  const open = async (sealed: string) => {
+    try {
+      return new TextDecoder().decode((await compactDecrypt(sealed, key)).plaintext);
+    } catch {
+      throw new ApiError(
+        409,
+        "reply_unavailable",
+        "The answer to this Idempotency-Key was sealed under another REPLY_SEAL_KEY and cannot be given again.",
+      );
+    }
+  };
   return { commandId: sha256Hex(scoped), fingerprint, seal: header === null ? null : seal, open };
 }

@@ -2,7 +2,7 @@
 import { Hono } from "hono";
 import type { LedgerContract } from "../ledger/contract.ts";
 import { CHAIN_START, type ChainCheck } from "../ledger/journal.ts";
-import { notFound } from "./api-error.ts";
+import { invalid, notFound } from "./api-error.ts";
 import { admitCaller, type AppEnvironment, type Services } from "./endpoint.ts";
 
 /** Checks a cell's chain from its start, a part at a time. */
@@ -28,14 +28,15 @@ export function ledgerInspectionRoutes(services: Services): Hono<AppEnvironment>
   /** `GET /ledger/:cell/entries?after=<seq>`: 200 up to 100 entries, oldest first. */
   app.get("/:cell/entries", async (c) => {
     await admitCaller(services, c, "portcullis:ledger:read");
-    const after = /^\d{1,15}$/.test(c.req.query("after") ?? "") ? Number(c.req.query("after")) : 0;
-    return c.json({ object: "list", data: await services.cells.ledger(cellOf(c.req.param("cell"))).entries(after, ENTRIES_MAX) });
+    const after = c.req.query("after") ?? "0";
+    if (!/^\d{1,15}$/.test(after)) throw invalid([{ code: "invalid", field: "after", message: "must be the seq of an entry" }]);
+    return c.json({ object: "list", data: await services.cells.ledger(cellOf(c.req.param("cell"))).entries(Number(after), ENTRIES_MAX) });
   });
 
   return app;
 
   function cellOf(text: string): number {
-    if (!/^\d{1,2}$/.test(text) || Number(text) >= services.cells.count) throw notFound("Cell", text);
+    if (!/^(?:0|[1-9]\d?)$/.test(text) || Number(text) >= services.cells.count) throw notFound("Cell", text);
     return Number(text);
   }
 }

@@ -4,20 +4,13 @@ import { z } from "zod";
 import { mintId } from "../../core/identifier.ts";
 import { assemblePage, walkOf } from "../../core/page.ts";
 import { notFound } from "./api-error.ts";
-import { actorOf, admit, admitCaller, send, type AppEnvironment, type Services } from "./endpoint.ts";
-import { displayName, externalId, isoInstant, permissionSlugs } from "./fields.ts";
-import { mintKey } from "./mint.ts";
-import { pageQuery } from "./page-query.ts";
+import { admit, admitCaller, send, type AppEnvironment, type Services } from "./endpoint.ts";
+import { displayName, externalId } from "./fields.ts";
+import { createApiKey, newKeyFields } from "./create-api-key.ts";
+import { answerCommitted } from "./receipts.ts";
+import { pageQuery, refuseFilters } from "./page-query.ts";
 
 const newOrganization = z.object({ name: displayName, external_id: externalId });
-
-/** What a new key is asked for with, whoever owns it. */
-export const newKeyFields = {
-  name: displayName,
-  permissions: permissionSlugs.default([]),
-  expires_at: isoInstant.nullish(),
-  environment: z.enum(["live", "test"]).optional(),
-} as const;
 
 const newKey = z.object(newKeyFields);
 
@@ -28,15 +21,16 @@ export function organizationRoutes(services: Services): Hono<AppEnvironment> {
 
   /** `POST /organizations` `{name, external_id?}`: 201 the organization. */
   app.post("/", async (c) => {
-    const { caller, body, repetition } = await admit(services, c, "portcullis:organizations:write", newOrganization);
-    const cell = cells.cellOf(repetition.commandId);
+    const { body, terms } = await admit(services, c, "portcullis:organizations:write", newOrganization);
+    const cell = cells.cellOf(terms.repetition.commandId);
     const command = { type: "create_organization", id: mintOrganizationId(cell), name: body.name, external_id: body.external_id } as const;
-    return c.json((await send(services, command, { cell, actor: actorOf(caller), repetition })).reply, 201);
+    return answerCommitted(c, await send(services, command, { cell, terms }), { status: 201 });
   });
 
   /** `GET /organizations`: 200 a page over all cells. */
   app.get("/", async (c) => {
     await admitCaller(services, c, "portcullis:organizations:read");
+    refuseFilters(c.req.query(), "domains", "search");
     const page = pageQuery(c.req.query(), "org");
     return c.json(assemblePage(page, await cells.everywhere((ledger) => ledger.listOrganizations(walkOf(page)))));
   });
@@ -58,21 +52,9 @@ export function organizationRoutes(services: Services): Hono<AppEnvironment> {
 
   /** `POST /organizations/:id/api_keys` `{name, permissions?, expires_at?, environment?}`: 201 the key with its `value`, shown once; 404; 422. */
   app.post("/:id/api_keys", async (c) => {
-    const { caller, body, repetition } = await admit(services, c, "portcullis:api_keys:write", newKey);
+    const { body, terms } = await admit(services, c, "portcullis:api_keys:write", newKey);
     const owner = { type: "organization", id: c.req.param("id") } as const;
-    const cell = cells.cellOf(owner.id);
-    const { id, token, minted } = mintKey(services, cell, body.environment ?? services.configuration.defaultEnvironment);
-    const command = {
-      type: "create_api_key",
-      id,
-      owner,
-      name: body.name,
-      permissions: body.permissions,
-      expires_at_ms: body.expires_at ?? null,
-      minted,
-    } as const;
-    const { reply, secret } = await send(services, command, { cell, actor: actorOf(caller), repetition, secret: token });
-    return c.json({ ...reply, value: secret }, 201);
+    return createApiKey(services, c, owner, body, terms);
   });
 
   return app;

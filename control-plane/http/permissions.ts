@@ -5,8 +5,9 @@ import { HOME_CELL, mintId } from "../../core/identifier.ts";
 import { assemblePage, walkOf } from "../../core/page.ts";
 import { permissionSlug, PLATFORM_PERMISSION_PREFIX } from "../../core/permission.ts";
 import { notFound } from "./api-error.ts";
-import { actorOf, admit, admitCaller, send, type AppEnvironment, type Services } from "./endpoint.ts";
+import { admit, admitCaller, send, type AppEnvironment, type Services } from "./endpoint.ts";
 import { displayName } from "./fields.ts";
+import { answerCommitted } from "./receipts.ts";
 import { pageQuery } from "./page-query.ts";
 
 const name = displayName.max(48, "at most 48 characters");
@@ -34,7 +35,7 @@ export function permissionRoutes(services: Services): Hono<AppEnvironment> {
 
   /** `POST …` `{slug, name, description?, enabled_for?}`: 201; 409 `permission_slug_conflict`; 422. */
   app.post("/", async (c) => {
-    const { caller, body, repetition } = await admit(services, c, "portcullis:permissions:write", newPermission);
+    const { body, terms } = await admit(services, c, "portcullis:permissions:write", newPermission);
     const id = mintId("perm", services.now(), services.randomBytes);
     const command = {
       type: "create_permission",
@@ -44,17 +45,8 @@ export function permissionRoutes(services: Services): Hono<AppEnvironment> {
       description: body.description ?? null,
       enabled_for: body.enabled_for,
     } as const;
-    return c.json(
-      (
-        await send(services, command, {
-          cell: HOME_CELL,
-          actor: actorOf(caller),
-          repetition,
-          codes: { already_exists: "permission_slug_conflict" },
-        })
-      ).reply,
-      201,
-    );
+    const sending = { cell: HOME_CELL, terms, codes: { already_exists: "permission_slug_conflict" } };
+    return answerCommitted(c, await send(services, command, sending), { status: 201 });
   });
 
   /** `GET …`: 200 a page. */
@@ -74,7 +66,7 @@ export function permissionRoutes(services: Services): Hono<AppEnvironment> {
 
   /** `PATCH …/:slug` `{name?, description?, enabled_for?}`: 200, in force in every cell; 404. */
   app.patch("/:slug", async (c) => {
-    const { caller, body, repetition } = await admit(services, c, "portcullis:permissions:write", change);
+    const { body, terms } = await admit(services, c, "portcullis:permissions:write", change);
     const command = {
       type: "update_permission",
       slug: c.req.param("slug"),
@@ -82,14 +74,14 @@ export function permissionRoutes(services: Services): Hono<AppEnvironment> {
       ...(body.description !== undefined && { description: body.description }),
       ...(body.enabled_for && { enabled_for: defined(body.enabled_for) }),
     } as const;
-    return c.json((await send(services, command, { cell: HOME_CELL, actor: actorOf(caller), repetition })).reply);
+    return answerCommitted(c, await send(services, command, { cell: HOME_CELL, terms }), { status: 200 });
   });
 
   /** `DELETE …/:slug`: 204 when no key and no role holds it any more; 404. */
   app.delete("/:slug", async (c) => {
-    const { caller, repetition } = await admit(services, c, "portcullis:permissions:write", z.object({}));
-    await send(services, { type: "delete_permission", slug: c.req.param("slug") }, { cell: HOME_CELL, actor: actorOf(caller), repetition });
-    return c.body(null, 204);
+    const { terms } = await admit(services, c, "portcullis:permissions:write", z.object({}));
+    const command = { type: "delete_permission", slug: c.req.param("slug") } as const;
+    return answerCommitted(c, await send(services, command, { cell: HOME_CELL, terms }), { status: 204 });
   });
 
   return app;

@@ -3,7 +3,8 @@ import { Hono } from "hono";
 import { z } from "zod";
 import { HOME_CELL, mintId } from "../../core/identifier.ts";
 import { notFound } from "./api-error.ts";
-import { actorOf, admit, admitCaller, send, type AppEnvironment, type Services } from "./endpoint.ts";
+import { admit, admitCaller, send, type AppEnvironment, type Services } from "./endpoint.ts";
+import { answerCommitted } from "./receipts.ts";
 import { displayName, permissionSlugs } from "./fields.ts";
 
 const newRole = z.object({
@@ -19,20 +20,11 @@ export function roleRoutes(services: Services): Hono<AppEnvironment> {
 
   /** `POST …` `{slug, name, description?}`: 201 a role without permissions; 409 `role_slug_conflict`. */
   app.post("/", async (c) => {
-    const { caller, body, repetition } = await admit(services, c, "portcullis:permissions:write", newRole);
+    const { body, terms } = await admit(services, c, "portcullis:permissions:write", newRole);
     const id = mintId("role", services.now(), services.randomBytes);
     const command = { type: "create_role", id, slug: body.slug, name: body.name, description: body.description ?? null } as const;
-    return c.json(
-      (
-        await send(services, command, {
-          cell: HOME_CELL,
-          actor: actorOf(caller),
-          repetition,
-          codes: { already_exists: "role_slug_conflict" },
-        })
-      ).reply,
-      201,
-    );
+    const sending = { cell: HOME_CELL, terms, codes: { already_exists: "role_slug_conflict" } };
+    return answerCommitted(c, await send(services, command, sending), { status: 201 });
   });
 
   /** `GET …`: 200 all roles; not paginated, as in the WorkOS API. */
@@ -51,9 +43,9 @@ export function roleRoutes(services: Services): Hono<AppEnvironment> {
 
   /** `PUT …/:slug/permissions` `{permissions}`: 200 the role, in force for every member's keys; 404; 422. */
   app.put("/:slug/permissions", async (c) => {
-    const { caller, body, repetition } = await admit(services, c, "portcullis:permissions:write", rolePermissions);
+    const { body, terms } = await admit(services, c, "portcullis:permissions:write", rolePermissions);
     const command = { type: "set_role_permissions", slug: c.req.param("slug"), permissions: body.permissions } as const;
-    return c.json((await send(services, command, { cell: HOME_CELL, actor: actorOf(caller), repetition })).reply);
+    return answerCommitted(c, await send(services, command, { cell: HOME_CELL, terms }), { status: 200 });
   });
 
   return app;

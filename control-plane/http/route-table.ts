@@ -3,7 +3,8 @@ import { Hono } from "hono";
 import { z } from "zod";
 import { HOME_CELL } from "../../core/identifier.ts";
 import { routesSchema } from "../../core/route.ts";
-import { actorOf, admit, admitCaller, send, type AppEnvironment, type Services } from "./endpoint.ts";
+import { admit, admitCaller, send, type AppEnvironment, type Services } from "./endpoint.ts";
+import { answerCommitted } from "./receipts.ts";
 
 const newTable = z.strictObject({ routes: routesSchema, version: z.number().int().nonnegative().optional() });
 
@@ -14,15 +15,15 @@ export function routeTableRoutes(services: Services): Hono<AppEnvironment> {
   /** `GET /routes`: 200 `{object: "route_table", version, routes}`. */
   app.get("/", async (c) => {
     await admitCaller(services, c, "portcullis:routes:read");
-    const { stamp, routes } = await services.cells.home().resolveRoutes();
-    return c.json({ object: "route_table", version: stamp, routes });
+    const { version, routes } = await services.cells.home().resolveRoutes(undefined);
+    return c.json({ object: "route_table", version, routes });
   });
 
   /** `PUT /routes` `{routes, version?}`: 200 the table now in force, whole; 409 `version_conflict` if `version` is given and not the present one; 422 with the path of each fault. */
   app.put("/", async (c) => {
-    const { caller, body, repetition } = await admit(services, c, "portcullis:routes:write", newTable);
+    const { body, terms } = await admit(services, c, "portcullis:routes:write", newTable);
     const command = { type: "replace_routes", routes: body.routes, expected_version: body.version ?? null } as const;
-    return c.json((await send(services, command, { cell: HOME_CELL, actor: actorOf(caller), repetition })).reply);
+    return answerCommitted(c, await send(services, command, { cell: HOME_CELL, terms }), { status: 200, receiptInBody: true });
   });
 
   return app;

@@ -1,15 +1,15 @@
 /** Users and the keys they own. */
 import { Hono } from "hono";
 import { z } from "zod";
-import { mintId } from "../../core/identifier.ts";
+import { HOME_CELL, mintId } from "../../core/identifier.ts";
 import { assemblePage, walkOf } from "../../core/page.ts";
 import type { UserView } from "../ledger/view.ts";
 import { notFound } from "./api-error.ts";
-import { actorOf, admit, admitCaller, send, type AppEnvironment, type Services } from "./endpoint.ts";
+import { admit, admitCaller, send, type AppEnvironment, type Services } from "./endpoint.ts";
 import { displayName, externalId } from "./fields.ts";
-import { mintKey } from "./mint.ts";
-import { newKeyFields } from "./organizations.ts";
-import { pageQuery } from "./page-query.ts";
+import { createApiKey, newKeyFields } from "./create-api-key.ts";
+import { answerCommitted } from "./receipts.ts";
+import { pageQuery, refuseFilters } from "./page-query.ts";
 
 const optionalName = displayName.nullish().transform((name) => name ?? null);
 const newUser = z.object({
@@ -27,18 +27,16 @@ export function userRoutes(services: Services): Hono<AppEnvironment> {
 
   /** `POST /user_management/users` `{email, first_name?, last_name?, external_id?}`: 201 the user; 409 `user_already_exists`. */
   app.post("/", async (c) => {
-    const { caller, body, repetition } = await admit(services, c, "portcullis:users:write", newUser);
+    const { body, terms } = await admit(services, c, "portcullis:users:write", newUser);
     const command = { type: "create_user", id: mintId("user", services.now(), services.randomBytes), ...body } as const;
-    return c.json(
-      (await send(services, command, { cell: 0, actor: actorOf(caller), repetition, codes: { already_exists: "user_already_exists" } }))
-        .reply,
-      201,
-    );
+    const sending = { cell: HOME_CELL, terms, codes: { already_exists: "user_already_exists" } };
+    return answerCommitted(c, await send(services, command, sending), { status: 201 });
   });
 
   /** `GET /user_management/users`: 200 a page; `email` filters. */
   app.get("/", async (c) => {
     await admitCaller(services, c, "portcullis:users:read");
+    refuseFilters(c.req.query(), "organization_id");
     const page = pageQuery(c.req.query(), "user");
     const email = c.req.query("email");
     return c.json(assemblePage(page, [await cells.home().listUsers(email === undefined ? {} : { email }, walkOf(page))]));
@@ -66,22 +64,10 @@ export function userRoutes(services: Services): Hono<AppEnvironment> {
 
   /** `POST /user_management/users/:id/api_keys` `{name, organization_id, permissions?, expires_at?, environment?}`: 201 the key with its `value`; 404; 422 `membership_not_active`. */
   app.post("/:id/api_keys", async (c) => {
-    const { caller, body, repetition } = await admit(services, c, "portcullis:api_keys:write", newUserKey);
+    const { body, terms } = await admit(services, c, "portcullis:api_keys:write", newUserKey);
     const { id: userId } = await user(c.req.param("id"));
     const owner = { type: "user", id: userId, organization_id: body.organization_id } as const;
-    const cell = cells.cellOf(body.organization_id);
-    const { id, token, minted } = mintKey(services, cell, body.environment ?? services.configuration.defaultEnvironment);
-    const command = {
-      type: "create_api_key",
-      id,
-      owner,
-      name: body.name,
-      permissions: body.permissions,
-      expires_at_ms: body.expires_at ?? null,
-      minted,
-    } as const;
-    const { reply, secret } = await send(services, command, { cell, actor: actorOf(caller), repetition, secret: token });
-    return c.json({ ...reply, value: secret }, 201);
+    return createApiKey(services, c, owner, body, terms);
   });
 
   return app;

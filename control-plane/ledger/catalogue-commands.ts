@@ -93,7 +93,7 @@ export function setRolePermissions(transaction: Transaction, command: Of<"set_ro
 /** Notes the change; records that may hold something of it must be fetched again. A new role is in no record yet. */
 function changed(transaction: Transaction, seq: number, subject: Subject | null): void {
   setCatalogueSeq(transaction.sql, seq);
-  if (subject !== null) transaction.raise(subject, "superseded", seq);
+  if (subject !== null) transaction.raise(subject, "superseded", seq, true);
 }
 
 function missingPermission(slug: string): never {

@@ -4,6 +4,7 @@
  * exist, may the owner hold it) is checked inside the transaction.
  */
 import type { Route } from "../../core/route.ts";
+import type { ReceiptView } from "./view.ts";
 
 /** Who caused an entry. */
 export interface Actor {
@@ -109,6 +110,8 @@ export interface CommandEnvelope {
   readonly fingerprint: string;
   /** The secret part of the reply, encrypted under a key that only the caller's Idempotency-Key opens; null if there is none. */
   readonly sealedReply: string | null;
+  /** Answer when the change is in force at every edge; else as soon as it is committed. */
+  readonly untilInForce: boolean;
 }
 
 /** Why a ledger refused. `code` is stable; the HTTP layer maps it to a status. */
@@ -139,5 +142,7 @@ export type Outcome =
       readonly reply: Record<string, unknown>;
       readonly sealedReply: string | null;
       readonly replayed: boolean;
+      /** Null when the change takes nothing away from anyone: then it is in force at once. */
+      readonly receipt: ReceiptView | null;
     }
   | { readonly ok: false; readonly refusal: Refusal };

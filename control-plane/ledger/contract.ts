@@ -2,13 +2,13 @@
  * The Ledger Durable Object as the control plane's HTTP side sees it over RPC. Queries read SQLite in the event that
  * answers, so a superseded instance cannot answer them.
  */
-import type { FloorView } from "../../core/floor.ts";
 import type { Resolution } from "../../core/ledger-reader.ts";
 import type { Slice, Walk } from "../../core/page.ts";
+import type { LeaseGrant, LeaseRequest } from "../../core/protocol/messages.ts";
 import type { RouteTable } from "../../core/route.ts";
 import type { CommandEnvelope, Outcome } from "./command.ts";
 import type { ChainCheck, ChainPosition } from "./journal.ts";
-import type { ApiKeyView, EntryView, MembershipView, OrganizationView, PermissionView, RoleView, UserView } from "./view.ts";
+import type { ApiKeyView, EntryView, MembershipView, OrganizationView, PermissionView, ReceiptView, RoleView, UserView } from "./view.ts";
 
 /** Permissions and roles of the installation at a seq of the home cell, as every cell keeps a copy. */
 export interface Catalogue {
@@ -19,13 +19,16 @@ export interface Catalogue {
 
 export interface LedgerContract {
   execute(envelope: CommandEnvelope): Promise<Outcome>;
-  /** Takes the home cell's catalogue, if newer than the copy held. Raises the floors the change calls for. */
+  /** Takes the home cell's catalogue, if newer than the copy held, and answers when it is in force at every edge. */
   mirrorCatalogue(catalogue: Catalogue): Promise<void>;
 
-  observe(tokenId: string): Promise<FloorView>;
-  observeRoutes(): Promise<FloorView>;
+  /** The receipt of an entry that raised floors and is not older than a day, or null. */
+  receipt(seq: number): Promise<ReceiptView | null>;
+  /** A lease for a replica; undefined for a message from an earlier life of it. */
+  grantLease(request: LeaseRequest): Promise<LeaseGrant | undefined>;
+
   resolve(tokenId: string, seenStamp?: number | null): Promise<Resolution>;
-  resolveRoutes(): Promise<RouteTable>;
+  resolveRoutes(seenStamp: number | null | undefined): Promise<RouteTable>;
 
   /** The live (not revoked, not expired) key with this token id and hash, or null. Hashes are compared in constant time. */
   validate(tokenId: string, sha256: string): Promise<ApiKeyView | null>;

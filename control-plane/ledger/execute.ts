@@ -10,7 +10,7 @@ import { refuse, RefusalError, Transaction } from "./transaction.ts";
 /** How long an Idempotency-Key is remembered. */
 export const COMMAND_KEPT_MS = 24 * 60 * 60 * 1000;
 
-/** Runs a command, or answers as it was answered before. A refusal leaves no trace. */
+/** Runs a command, or answers as it was answered before. A refusal leaves no trace. Of the receipt it knows nothing. */
 export function execute(storage: DurableObjectStorage, cell: number, envelope: CommandEnvelope, nowMs: number): Outcome {
   try {
     return storage.transactionSync(() => replay(storage.sql, envelope, nowMs) ?? perform(storage.sql, cell, envelope, nowMs));
@@ -42,7 +42,14 @@ function replay(sql: SqlStorage, envelope: CommandEnvelope, nowMs: number): Outc
   if (!row) return undefined;
   if (row.fingerprint !== envelope.fingerprint)
     refuse("idempotency_key_reused", "This Idempotency-Key was used for another request. Use a new one for a new request.");
-  return { ok: true, seq: row.seq, reply: JSON.parse(row.reply) as Record<string, unknown>, sealedReply: row.sealed_reply, replayed: true };
+  return {
+    ok: true,
+    seq: row.seq,
+    reply: JSON.parse(row.reply) as Record<string, unknown>,
+    sealedReply: row.sealed_reply,
+    replayed: true,
+    receipt: null,
+  };
 }
 
 function perform(sql: SqlStorage, cell: number, envelope: CommandEnvelope, nowMs: number): Outcome {
@@ -57,7 +64,7 @@ function perform(sql: SqlStorage, cell: number, envelope: CommandEnvelope, nowMs
     JSON.stringify(reply),
     envelope.sealedReply,
   );
-  return { ok: true, seq, reply, sealedReply: envelope.sealedReply, replayed: false };
+  return { ok: true, seq, reply, sealedReply: envelope.sealedReply, replayed: false, receipt: null };
 }
 
 function handle(transaction: Transaction, command: Command): Record<string, unknown> {

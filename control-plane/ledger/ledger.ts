@@ -1,37 +1,40 @@
 /**
  * The Ledger Durable Object: one cell. A thin shell: every change goes through {@link execute} in one transaction, and
- * everything else is derived from it. The alarm drives what must happen afterwards (KV records, catalogue copies) until
- * it has happened; it is set in the same event as the commit, so no crash can lose it.
+ * everything else is derived from it. The alarm drives what must happen afterwards (KV records, catalogue copies, pending
+ * receipts) until it has happened; it is set in the same event as the commit, so no crash can lose it.
  */
 import { DurableObject } from "cloudflare:workers";
-import type { FloorView } from "../../core/floor.ts";
-import { tagKeysOf } from "../../core/configuration.ts";
 import { HOME_CELL } from "../../core/identifier.ts";
 import type { Resolution } from "../../core/ledger-reader.ts";
 import type { Slice, Walk } from "../../core/page.ts";
-import type { RouteTable } from "../../core/route.ts";
-import type { TagKeys } from "../../core/token.ts";
+import type { LeaseGrant, LeaseRequest } from "../../core/protocol/messages.ts";
+import { worstCaseOf } from "../../core/protocol/tunables.ts";
+import { recordName } from "../../core/record.ts";
+import { ROUTES_RECORD_NAME, type RouteTable } from "../../core/route.ts";
 import { withDeadline } from "../../platform/deadline.ts";
-import { decodeBase64Url } from "../configuration.ts";
+import { controlPlaneConfiguration, type ControlPlaneConfiguration } from "../configuration.ts";
+import type { LedgerReplica } from "../ledger-replica.ts";
 import * as apiKeys from "./api-keys.ts";
 import * as catalogue from "./catalogue.ts";
+import { cellName, cellOfName } from "./cell-name.ts";
 import { cellsBehind, confirmMirror, takeCatalogue } from "./catalogue-mirror.ts";
 import type { Command, CommandEnvelope, Outcome } from "./command.ts";
 import type { Catalogue, LedgerContract } from "./contract.ts";
-import { execute, forgetOldCommands, nextForgettingAtMs } from "./execute.ts";
-import { viewFloors, viewOfNothing } from "./floors.ts";
+import { COMMAND_KEPT_MS, execute, forgetOldCommands, nextForgettingAtMs } from "./execute.ts";
+import { forgetOldReceipts, InForceWatch } from "./in-force.ts";
 import { latestSeq, readEntries, verifyChain, type ChainCheck, type ChainPosition } from "./journal.ts";
 import { healPublication, nextPublicationAtMs, publishDue } from "./publications.ts";
-import { resolveToken, subjectsOfToken } from "./resolve.ts";
+import { resolveToken } from "./resolve.ts";
 import { routeTable } from "./route-table.ts";
 import { migrate } from "./schema.ts";
 import * as tenancy from "./tenancy.ts";
 import { Transaction } from "./transaction.ts";
-import type { ApiKeyView, EntryView, MembershipView, OrganizationView, PermissionView, RoleView, UserView } from "./view.ts";
+import type { ApiKeyView, EntryView, MembershipView, OrganizationView, PermissionView, ReceiptView, RoleView, UserView } from "./view.ts";
 
-/** Bindings the ledger needs. */
+/** Bindings the ledger needs, besides the control plane's settings. */
 export interface LedgerEnv {
   readonly LEDGER: DurableObjectNamespace<Ledger>;
+  readonly LEDGER_REPLICA: DurableObjectNamespace<LedgerReplica>;
   readonly KEYS: KVNamespace;
   /** Number of cells, fixed at installation. */
   readonly CELLS: string;
@@ -40,8 +43,10 @@ export interface LedgerEnv {
 
 /** How long before a cell that did not take the catalogue is tried again, in ms. */
 const MIRROR_RETRY_MS = 1_000;
-/** How long a cell may take to take the catalogue, in ms: a cell that hangs must not keep the alarm from the outbox. */
-const MIRROR_DEADLINE_MS = 5_000;
+/** What a cell may take to answer besides the time that its replicas may take, in ms. */
+const MIRROR_SLACK_MS = 5_000;
+/** How long before a pending receipt is looked at again if nothing else wakes the cell, in ms. */
+const RECEIPT_RETRY_MS = 5_000;
 
 /** Takes some 50 ms, during which the cell answers nobody else. */
 const ENTRIES_VERIFIED_AT_ONCE = 1_000;
@@ -55,30 +60,36 @@ const CATALOGUE_COMMANDS: ReadonlySet<Command["type"]> = new Set([
   "set_role_permissions",
 ] as const);
 
-/** Name of a cell's object. */
-export function cellName(cell: number): string {
-  return `cell-${cell}`;
-}
-
 export class Ledger extends DurableObject<LedgerEnv> implements LedgerContract {
   readonly #storage: DurableObjectStorage;
   readonly #sql: SqlStorage;
-  readonly #tagKeys: TagKeys;
+  readonly #configuration: ControlPlaneConfiguration;
+  readonly #cell: number;
+  readonly #inForce: InForceWatch;
+  #mirroring: Promise<boolean> | undefined;
 
   constructor(ctx: DurableObjectState, env: LedgerEnv) {
     super(ctx, env);
     this.#storage = ctx.storage;
     this.#sql = ctx.storage.sql;
-    this.#tagKeys = tagKeysOf(env.TAG_KEYS, decodeBase64Url);
+    this.#configuration = controlPlaneConfiguration(env);
+    this.#cell = cellOfName(ctx.id.name, this.#configuration.cells);
     migrate(ctx.storage);
+    const { tunables } = this.#configuration;
+    this.#inForce = new InForceWatch(this.#cell, { sql: this.#sql, replicas: env.LEDGER_REPLICA, tunables, now: Date.now });
     void ctx.blockConcurrencyWhile(() => this.#arm());
   }
 
   async execute(envelope: CommandEnvelope): Promise<Outcome> {
-    const outcome = execute(this.#storage, this.#cell(), envelope, Date.now());
-    if (outcome.ok) await this.#arm();
+    const outcome = execute(this.#storage, this.#cell, envelope, Date.now());
+    if (outcome.ok) {
+      this.#inForce.committed(outcome.seq);
+      await this.#arm();
+      if (!envelope.untilInForce) return { ...outcome, receipt: this.#inForce.receipt(outcome.seq) ?? null };
+    }
     // Also when refused: "it is gone already" would be taken for "it is in force".
-    if (!CATALOGUE_COMMANDS.has(envelope.command.type) || (await this.#mirror())) return outcome;
+    if (!CATALOGUE_COMMANDS.has(envelope.command.type) || (await this.#mirror()))
+      return outcome.ok ? { ...outcome, receipt: (await this.#inForce.untilInForce(outcome.seq)) ?? null } : outcome;
     return {
       ok: false,
       refusal: {
@@ -89,37 +100,42 @@ export class Ledger extends DurableObject<LedgerEnv> implements LedgerContract {
   }
 
   async mirrorCatalogue(received: Catalogue): Promise<void> {
-    const transaction = new Transaction(this.#sql, this.#cell(), Date.now(), { type: "system", id: "home_cell" });
+    const transaction = new Transaction(this.#sql, this.#cell, Date.now(), { type: "system", id: "home_cell" });
     this.#storage.transactionSync(() => takeCatalogue(transaction, received));
+    this.#inForce.committed(latestSeq(this.#sql));
+    await this.#arm();
+    await this.#inForce.untilAllInForce();
   }
 
   override async alarm(): Promise<void> {
     try {
-      await publishDue(this.#storage, { kv: this.env.KEYS, tagKeys: this.#tagKeys, now: Date.now });
-      await this.#mirror();
+      await publishDue(this.#storage, { kv: this.env.KEYS, tagKeys: this.#configuration.tagKeys, now: Date.now });
+      // Not waited for: a cell that hangs must not keep the outbox standing.
+      this.ctx.waitUntil(this.#mirror());
       forgetOldCommands(this.#sql, Date.now());
+      forgetOldReceipts(this.#sql, Date.now() - COMMAND_KEPT_MS);
     } finally {
       await this.#arm();
     }
   }
 
-  async observe(tokenId: string): Promise<FloorView> {
-    const subjects = subjectsOfToken(this.#sql, tokenId);
-    return subjects ? viewFloors(this.#sql, subjects) : viewOfNothing(this.#sql);
+  async receipt(seq: number): Promise<ReceiptView | null> {
+    return this.#inForce.receipt(seq) ?? null;
   }
 
-  async observeRoutes(): Promise<FloorView> {
-    return viewFloors(this.#sql, ["routes"]);
+  async grantLease(request: LeaseRequest): Promise<LeaseGrant | undefined> {
+    return this.#inForce.grant(request);
   }
 
   async resolve(tokenId: string, seenStamp?: number | null): Promise<Resolution> {
     const record = resolveToken(this.#sql, tokenId, Date.now());
     if (!record) return { found: false };
-    if (seenStamp !== undefined && healPublication(this.#sql, tokenId, seenStamp, latestSeq(this.#sql), Date.now())) await this.#arm();
+    await this.#heal(recordName(tokenId), seenStamp);
     return { found: true, record };
   }
 
-  async resolveRoutes(): Promise<RouteTable> {
+  async resolveRoutes(seenStamp: number | null | undefined): Promise<RouteTable> {
+    await this.#heal(ROUTES_RECORD_NAME, seenStamp);
     return routeTable(this.#sql);
   }
 
@@ -186,38 +202,48 @@ export class Ledger extends DurableObject<LedgerEnv> implements LedgerContract {
     return verifyChain(this.#sql, from, ENTRIES_VERIFIED_AT_ONCE);
   }
 
-  /** Brings the other cells' catalogues up to date; whether all have it. */
+  /** Publishes again what a gateway found missing or out of date in KV. */
+  async #heal(name: string, seenStamp: number | null | undefined): Promise<void> {
+    if (seenStamp !== undefined && healPublication(this.#sql, name, seenStamp, latestSeq(this.#sql), Date.now())) await this.#arm();
+  }
+
+  /** Brings the other cells' catalogues up to date; whether all have it, in force. One delivery at a time; who comes meanwhile takes part in the next. */
   async #mirror(): Promise<boolean> {
-    if (this.#cell() !== HOME_CELL) return true;
-    const behind = cellsBehind(this.#sql, this.#cells(), HOME_CELL);
-    if (behind.length === 0) return true;
+    if (this.#cell !== HOME_CELL) return true;
+    await this.#mirroring;
+    this.#mirroring ??= this.#deliverCatalogue().finally(() => (this.#mirroring = undefined));
+    return this.#mirroring;
+  }
+
+  async #deliverCatalogue(): Promise<boolean> {
     const current = catalogue.catalogueOf(this.#sql);
+    const behind = cellsBehind(this.#sql, this.#configuration.cells, HOME_CELL);
     const delivered = await Promise.allSettled(
       behind.map(async (cell) => {
-        await withDeadline(this.env.LEDGER.getByName(cellName(cell)).mirrorCatalogue(current), MIRROR_DEADLINE_MS);
+        await withDeadline(this.env.LEDGER.getByName(cellName(cell)).mirrorCatalogue(current), this.#mirrorDeadlineMs());
         confirmMirror(this.#sql, cell, current.homeSeq);
       }),
     );
-    return delivered.every((delivery) => delivery.status === "fulfilled");
+    const isComplete = delivered.every((delivery) => delivery.status === "fulfilled");
+    if (isComplete) this.#inForce.confirmedByCells(current.homeSeq);
+    return isComplete;
+  }
+
+  /** A cell answers when its replicas have: at worst, when their leases have run out. */
+  #mirrorDeadlineMs(): number {
+    return worstCaseOf(this.#configuration.tunables).revocationWithDeadReplicaMs + MIRROR_SLACK_MS;
   }
 
   /** Sets the alarm for the earliest thing that is waiting. */
   async #arm(): Promise<void> {
     const nowMs = Date.now();
-    const mirrorAtMs =
-      this.#cell() === HOME_CELL && cellsBehind(this.#sql, this.#cells(), HOME_CELL).length > 0 ? nowMs + MIRROR_RETRY_MS : null;
-    const waiting = [nextPublicationAtMs(this.#sql), nextForgettingAtMs(this.#sql), mirrorAtMs].filter((at) => at !== null);
+    const isBehind = this.#cell === HOME_CELL && cellsBehind(this.#sql, this.#configuration.cells, HOME_CELL).length > 0;
+    const waiting = [
+      nextPublicationAtMs(this.#sql),
+      nextForgettingAtMs(this.#sql),
+      isBehind ? nowMs + MIRROR_RETRY_MS : null,
+      this.#inForce.hasPending ? nowMs + RECEIPT_RETRY_MS : null,
+    ].filter((at) => at !== null);
     if (waiting.length > 0) await this.#storage.setAlarm(Math.max(nowMs, Math.min(...waiting)));
-  }
-
-  #cell(): number {
-    const cell = Number(/^cell-(\d+)$/.exec(this.ctx.id.name ?? "")?.[1]);
-    if (!Number.isInteger(cell) || cell >= this.#cells())
-      throw new Error(`not the name of a cell: ${this.ctx.id.name ?? "unnamed object"}`);
-    return cell;
-  }
-
-  #cells(): number {
-    return Number(this.env.CELLS);
   }
 }

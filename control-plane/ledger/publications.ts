@@ -59,13 +59,13 @@ export function nextPublicationAtMs(sql: SqlStorage): number | null {
  * A gateway found KV behind (`seenStamp`, null for a miss). Publishes again when KV has had its time, or when it shows
  * our latest publication and that is what was superseded. Returns whether there is now something to publish.
  */
-export function healPublication(sql: SqlStorage, tokenId: string, seenStamp: number | null, seq: number, nowMs: number): boolean {
+export function healPublication(sql: SqlStorage, name: string, seenStamp: number | null, seq: number, nowMs: number): boolean {
   const changed = sql.exec(
     `UPDATE publications SET wanted_seq = ?, published_seq = 0, due_at_ms = max(?, published_at_ms + ${PUT_INTERVAL_MS})
      WHERE name = ? AND wanted_seq <= published_seq AND (published_at_ms < ? OR (published_seq < ? AND ? >= published_seq))`,
     seq,
     nowMs,
-    recordName(tokenId),
+    name,
     nowMs - HEAL_AFTER_MS,
     seq,
     seenStamp ?? -1,

@@ -1,5 +1,4 @@
 /** The truth about a token, read from the state tables: the record a gateway may decide by. */
-import type { Subject } from "../../core/floor.ts";
 import type { ActiveRecord, KeyRecord } from "../../core/record.ts";
 import { intersect } from "../../core/permission.ts";
 import { holdablePermissions } from "./holdable.ts";
@@ -47,16 +46,6 @@ export function resolveToken(sql: SqlStorage, tokenId: string, nowMs: number): K
     permissions: intersect(JSON.parse(row.permissions) as string[], holdablePermissions(sql, owner)),
     expires_at_ms: row.expires_at_ms !== null && row.expires_at_ms <= nowMs ? 0 : row.expires_at_ms,
   };
-}
-
-/** All subjects whose floors concern the token, or undefined for a token the cell never issued. */
-export function subjectsOfToken(sql: SqlStorage, tokenId: string): Subject[] | undefined {
-  const [row] = sql.exec<TokenRow>(TOKEN_ROW, tokenId).toArray();
-  if (!row) return undefined;
-  const subjects: Subject[] = [`key:${row.key_id}`, "catalogue", `org:${row.organization_id}`];
-  if (row.user_id !== null) subjects.push(`user:${row.user_id}@${row.organization_id}`);
-  if (row.role !== null) subjects.push(`role:${row.role}`);
-  return subjects;
 }
 
 /** The owner as it stands now; undefined for a user who is no member any more. */

@@ -7,7 +7,7 @@ import { refuse, type Transaction } from "./transaction.ts";
 /** Puts a table in force whole. Every copy from before is void from this entry on. */
 export function replaceRoutes(transaction: Transaction, command: Extract<Command, { type: "replace_routes" }>): Record<string, unknown> {
   const { sql } = transaction;
-  const current = routeTable(sql).stamp;
+  const current = routeTable(sql).version;
   if (command.expected_version !== null && command.expected_version !== current)
     refuse(
       "version_conflict",
@@ -17,7 +17,7 @@ export function replaceRoutes(transaction: Transaction, command: Extract<Command
   const routes = JSON.stringify(command.routes);
   const seq = transaction.append("routes.replaced", "routes", { routes: command.routes, previous_version: current });
   sql.exec(
-    "INSERT INTO route_table VALUES (1, ?, ?) ON CONFLICT (only) DO UPDATE SET stamp = excluded.stamp, routes = excluded.routes",
+    "INSERT INTO route_table VALUES (1, ?, ?) ON CONFLICT (only) DO UPDATE SET version = excluded.version, routes = excluded.routes",
     seq,
     routes,
   );

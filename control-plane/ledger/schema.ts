@@ -89,6 +89,28 @@ const MIGRATIONS: readonly string[] = [
   INSERT INTO catalogue_state VALUES (1, 0);
   CREATE TABLE mirrors (cell INTEGER PRIMARY KEY, home_seq INTEGER NOT NULL) STRICT;
   `,
+  // The lease protocol: which floors are recent, who may answer from memory, which entries are in force.
+  `
+  ALTER TABLE floors ADD COLUMN raised_seq INTEGER NOT NULL DEFAULT 0;
+  UPDATE floors SET raised_seq = max(revoked_below, superseded_below);
+  CREATE INDEX floors_by_entry ON floors (raised_seq);
+
+  CREATE TABLE receipts (
+    seq INTEGER PRIMARY KEY,
+    committed_at_ms INTEGER NOT NULL,
+    awaits_cells INTEGER NOT NULL,
+    replicas TEXT,
+    in_force_at_ms INTEGER
+  ) STRICT;
+  CREATE INDEX receipts_pending ON receipts (seq) WHERE in_force_at_ms IS NULL;
+  CREATE INDEX receipts_by_age ON receipts (committed_at_ms);
+
+  CREATE TABLE lease_holders (
+    replica TEXT PRIMARY KEY, epoch INTEGER NOT NULL, lease_ms INTEGER NOT NULL, edge_lease_ms INTEGER NOT NULL
+  ) STRICT;
+
+  ALTER TABLE route_table RENAME COLUMN stamp TO version;
+  `,
 ];
 
 /** Brings the cell's schema up to date. Call before anything else touches storage. */

@@ -2,6 +2,7 @@
 import type { Subject } from "../../core/floor.ts";
 import type { Actor, Refusal } from "./command.ts";
 import { raiseFloor } from "./floors.ts";
+import { openReceipt } from "./in-force.ts";
 import { append } from "./journal.ts";
 import { requestPublication } from "./publications.ts";
 
@@ -38,9 +39,13 @@ export class Transaction {
     return append(this.sql, this.nowMs, { actor: this.actor, type, subject, payload });
   }
 
-  /** Voids every copy of what concerns the subject from before this entry. */
-  raise(subject: Subject, kind: "revoked" | "superseded", seq: number): void {
+  /**
+   * Voids every copy of what concerns the subject from before this entry. `awaitsCells`: it is in force only when all other
+   * cells have taken it, too.
+   */
+  raise(subject: Subject, kind: "revoked" | "superseded", seq: number, awaitsCells = false): void {
     raiseFloor(this.sql, subject, kind, seq);
+    openReceipt(this.sql, seq, this.nowMs, awaitsCells);
   }
 
   /** Has the records of all tokens of a key published again. */

@@ -1,4 +1,5 @@
 /** Public shapes of what a ledger keeps: the WorkOS objects, every key always present. Times are ISO 8601 UTC with milliseconds. */
+import type { ReplicaOutcome } from "../../core/protocol/messages.ts";
 import type { EnabledFor } from "./command.ts";
 
 interface Dated {
@@ -78,6 +79,19 @@ export interface RoleView extends Dated {
   readonly type: "EnvironmentRole";
   readonly resource_type_slug: "organization";
   readonly permissions: readonly string[];
+}
+
+/** The proof that an entry is in force at every edge. Times by the cell's clock. */
+export interface ReceiptView {
+  readonly object: "receipt";
+  readonly id: string;
+  readonly cell: number;
+  readonly seq: number;
+  readonly committed_at: string;
+  /** Null while some edge may still decide without the entry. */
+  readonly effective_at: string | null;
+  /** Replicas that could have answered without it, and how that ended. */
+  readonly replicas: Readonly<Record<string, ReplicaOutcome>>;
 }
 
 /** One ledger entry as it is read back; `hash` chains it to the one before. */

@@ -72,7 +72,8 @@ export class EdgeViews {
 
   /** Whether a decision may be made by the view at this moment. */
   isLive(view: CellView | undefined, freshness: Freshness, nowMs: number): view is CellView {
-    if (!view || nowMs >= view.askedAtMs + view.edgeLeaseMs) return false;
+    // A clock that has been set back tells nothing of how long ago that was.
+    if (!view || nowMs < view.askedAtMs || nowMs >= view.askedAtMs + view.edgeLeaseMs) return false;
     return freshness.maxAgeMs === 0 ? view.ordinal > freshness.questionsBefore : nowMs < view.askedAtMs + freshness.maxAgeMs;
   }
 

@@ -69,7 +69,7 @@ export interface PrimaryWork {
   readonly pushes: readonly OutgoingPush[];
   /** Entries that have just come into force, each told once. */
   readonly inForce: readonly InForce[];
-  /** When to call {@link Primary.drain} again at the latest, or null. */
+  /** When to call {@link Primary.drain} again at the latest, or null. Holders are forgotten whenever there is something else to do. */
   readonly wakeAtMs: number | null;
 }
 
@@ -103,10 +103,10 @@ export class Primary {
     return { leaseMs: this.tunables.replicaLeaseMs, edgeLeaseMs: this.tunables.edgeLeaseMs, window };
   }
 
-  /** An entry that raises floors has been committed; `awaited` if somebody wants to know when it is in force. */
-  committed(seq: number, nowMs: number, awaited: boolean): void {
+  /** An entry that raises floors has been committed. Said again for the same entry, it changes nothing. */
+  committed(seq: number, nowMs: number): void {
     this.#seq = Math.max(this.#seq, seq);
-    if (awaited && !this.#barriers.has(seq)) this.#barriers.set(seq, this.barrierOf(seq, nowMs));
+    if (!this.#barriers.has(seq)) this.#barriers.set(seq, this.barrierOf(seq, nowMs));
   }
 
   /** A push has been answered, or has not: refused, lost, or not answered in time. */
@@ -196,7 +196,6 @@ export class Primary {
     for (const { waiting, edgesOverByMs } of this.#barriers.values())
       times.push(...(waiting.size === 0 ? [edgesOverByMs] : [...waiting.values()].map(({ leaseOverByMs }) => leaseOverByMs)));
     for (const holder of this.holders.values()) {
-      times.push(this.edgesOverByMs(holder, holder.leaseOverByMs));
       if (!holder.pushing && holder.knows < this.#seq && holder.pushAtMs < holder.leaseOverByMs) times.push(holder.pushAtMs);
     }
     return times.length === 0 ? null : Math.max(nowMs, Math.min(...times));

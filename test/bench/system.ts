@@ -31,13 +31,14 @@ export async function startBenchSystem(): Promise<BenchSystem> {
   process.env["CLOUDFLARE_CF_FETCH_ENABLED"] = "false";
   process.env["WRANGLER_LOG"] = "error";
   const secrets = makeSecrets();
+  const gatewaySettings = { REGION: "local", ...secrets.gateway };
   const upstreamPort = await freePort();
   const upstream = `http://127.0.0.1:${upstreamPort}`;
   const miniflare = new Miniflare(
     convertV4MiniflareOptions({
       workers: await Promise.all([
-        shippedWorker("gateway", "wrangler.toml", secrets.gateway),
-        shippedWorker("counting-gateway", "wrangler.toml", secrets.gateway, path.join(WORKERS, "counting-gateway.ts")),
+        shippedWorker("gateway", "wrangler.toml", gatewaySettings),
+        shippedWorker("counting-gateway", "wrangler.toml", gatewaySettings, path.join(WORKERS, "counting-gateway.ts")),
         shippedWorker("portcullis-control-plane", "control-plane/wrangler.toml", secrets.controlPlane),
         bareWorker("upstream", {}, upstreamPort),
         bareWorker("pass-through", { UPSTREAM: upstream }),

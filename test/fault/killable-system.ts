@@ -15,6 +15,7 @@ import { tagKeysOf } from "../../core/configuration.ts";
 import type { TagKeys } from "../../core/token.ts";
 import { startPlatform, type Platform } from "../../local/platform.ts";
 import { makeSecrets } from "../../local/secrets.ts";
+import { SHORT_LEASES } from "../system.ts";
 
 /** One installation over many lives of its workerd. */
 export class KillableSystem implements AsyncDisposable {
@@ -84,7 +85,7 @@ export class KillableSystem implements AsyncDisposable {
       this.#platform = await startPlatform({
         ports: { gateway: 0, controlPlane: 0, exampleApi: 0 },
         stateDirectory: this.#folder,
-        bindings: this.#secrets,
+        bindings: { ...this.#secrets, controlPlane: { ...this.#secrets.controlPlane, ...SHORT_LEASES } },
       });
     } finally {
       diagnostics.unsubscribe("child_process", note);

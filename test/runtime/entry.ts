@@ -1,11 +1,14 @@
-/** The test Worker: the control plane as it is, with the ledger's KV and the way between cells behind fault switches. */
-import { Ledger as RealLedger, type LedgerEnv } from "../../control-plane/ledger/ledger.ts";
+/** The test Worker: the control plane as it is, with the ledger's KV and the ways between its objects behind fault switches. */
+import { LedgerReplica as RealLedgerReplica } from "../../control-plane/ledger-replica.ts";
 import type { Catalogue } from "../../control-plane/ledger/contract.ts";
+import { Ledger as RealLedger, type LedgerEnv } from "../../control-plane/ledger/ledger.ts";
+import type { Acknowledgement, LeaseGrant, LeaseRequest, Push, SyncAnswer, SyncRequest } from "../../core/protocol/messages.ts";
 import { faultyKv } from "./faulty-kv.ts";
-import { ledgerFaults } from "./ledger-faults.ts";
+import { ledgerFaults, suffer } from "./ledger-faults.ts";
 
 export { default, LedgerReader } from "../../control-plane/index.ts";
 
+/** The ledger, which may refuse the catalogue or a lease. */
 export class Ledger extends RealLedger {
   constructor(ctx: DurableObjectState, env: LedgerEnv) {
     super(ctx, { ...env, KEYS: faultyKv(env.KEYS) });
@@ -14,5 +17,23 @@ export class Ledger extends RealLedger {
   override async mirrorCatalogue(received: Catalogue): Promise<void> {
     if (ledgerFaults.notTakingCatalogue.has(this.ctx.id.name ?? "")) throw new Error("Network connection lost.");
     return super.mirrorCatalogue(received);
+  }
+
+  override async grantLease(request: LeaseRequest): Promise<LeaseGrant | undefined> {
+    if (ledgerFaults.notGranting.has(this.ctx.id.name ?? "")) throw new Error("Network connection lost.");
+    return super.grantLease(request);
+  }
+}
+
+/** The replica, which may fail or hang. */
+export class LedgerReplica extends RealLedgerReplica {
+  override async push(push: Push): Promise<Acknowledgement> {
+    await suffer(ledgerFaults.onPush.get(this.ctx.id.name ?? ""));
+    return super.push(push);
+  }
+
+  override async sync(request: SyncRequest): Promise<SyncAnswer> {
+    await suffer(ledgerFaults.onSync.get(this.ctx.id.name ?? ""));
+    return super.sync(request);
   }
 }

@@ -116,7 +116,7 @@ describe("the client", () => {
 
   it("sees how long each step took when the operator wants that, and not otherwise", async () => {
     const timed = await observeGateway({ SERVER_TIMING: "on" }).get("/orders", key.value);
-    expect(timed.headers.get("server-timing")).toMatch(/ledger;dur=\d+.*upstream;dur=\d+.*total;dur=\d+/);
+    expect(timed.headers.get("server-timing")).toMatch(/replica;dur=\d+.*upstream;dur=\d+.*total;dur=\d+/);
     expect((await observeGateway().get("/orders", key.value)).headers.has("server-timing")).toBe(false);
   });
 });

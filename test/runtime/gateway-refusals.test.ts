@@ -52,7 +52,9 @@ async function expectRefused(gateway: ObservedGateway, response: Response, expec
   return body;
 }
 
-const NOTHING = { kv: 0, ledger: 0, upstream: 0 };
+/** As in wrangler.toml. */
+const AN_EDGE_LEASE_MS = 100;
+const NOTHING = { kv: 0, replica: 0, ledger: 0, upstream: 0 };
 const bearer = (text: string) => ({ Authorization: `Bearer ${text}` });
 const basic = (text: string) => ({ Authorization: `Basic ${btoa(text)}` });
 /** The key with the character at a place from the end changed to another one. */
@@ -211,6 +213,7 @@ describe("a key in order", () => {
     const gateway = observeGateway();
     await gateway.get("/orders", key.value);
     gateway.faults.ledger = "unreachable";
+    gateway.clock.aheadMs = AN_EDGE_LEASE_MS;
     const response = await gateway.get("/orders", key.value);
     expect(response.headers.get("retry-after")).toBe("1");
     await expectRefused(gateway, response, { status: 503, code: "ledger_unreachable", challenge: null });

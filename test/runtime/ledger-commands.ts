@@ -16,7 +16,7 @@ export function minted(tokenId: string = newId("event").slice(6)): MintedToken {
 
 /** An envelope sent once. */
 export function envelope(command: Command, commandId: string = crypto.randomUUID(), fingerprint = "f"): CommandEnvelope {
-  return { command, actor: { type: "system", id: "test" }, commandId, fingerprint, sealedReply: null };
+  return { command, actor: { type: "system", id: "test" }, commandId, fingerprint, sealedReply: null, untilInForce: true };
 }
 
 /** The reply of an outcome that must be a success. */

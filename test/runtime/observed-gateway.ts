@@ -12,12 +12,17 @@ export interface ObservedGateway {
   send(path: string, init?: RequestInit): Promise<Response>;
   /** Sends a GET with a bearer token. */
   get(path: string, token: string): Promise<Response>;
-  readonly calls: { kv: number; ledger: number; upstream: number };
+  /** `replica`: questions to the region's replica; `ledger`: to the cells themselves. */
+  readonly calls: { kv: number; replica: number; ledger: number; upstream: number };
   /** Requests that reached the customer's API, oldest first. */
   readonly forwarded: Request[];
   readonly logLines: string[];
-  /** How far its clock is ahead. */
-  readonly clock: { aheadMs: number };
+  /** Waits for what goes on after its answers. */
+  settled(): Promise<void>;
+  /** How far its clock is ahead, and whether it stands still, so that no lease runs out. */
+  readonly clock: { aheadMs: number; standsStillAtMs: number | null };
+  /** What it counted. */
+  readonly counted: string[];
   /** Faults of the way to the ledger and to the upstream; put back by the test that sets them. */
   readonly faults: { ledger: "none" | "unreachable" | "unresolvable"; upstream: (request: Request) => Promise<Response> };
 }
@@ -25,11 +30,13 @@ export interface ObservedGateway {
 /** Makes one. A new one has seen nothing, as on an edge far away. */
 export function observeGateway(settings: Readonly<Record<string, string>> = {}): ObservedGateway {
   const platform = platformPorts({ KEYS: faultyKv(env.KEYS), LEDGER_READER: env.LEDGER_READER });
-  const calls = { kv: 0, ledger: 0, upstream: 0 };
+  const calls = { kv: 0, replica: 0, ledger: 0, upstream: 0 };
+  const counted: string[] = [];
+  const background: Promise<unknown>[] = [];
   const forwarded: Request[] = [];
   const logLines: string[] = [];
   const faults: ObservedGateway["faults"] = { ledger: "none", upstream: async () => Response.json({ from: "upstream" }) };
-  const clock = { aheadMs: 0 };
+  const clock: ObservedGateway["clock"] = { aheadMs: 0, standsStillAtMs: null };
   const gateway: Gateway = createGateway(gatewayConfiguration({ ...env, ...settings }), {
     ...platform,
     readKv: async (name) => {
@@ -37,16 +44,18 @@ export function observeGateway(settings: Readonly<Record<string, string>> = {}):
       return platform.readKv(name);
     },
     ledger: observedReader(platform.ledger, calls, faults),
-    now: () => platform.now() + clock.aheadMs,
+    now: () => (clock.standsStillAtMs ?? platform.now()) + clock.aheadMs,
     fetch: async (request) => {
       calls.upstream += 1;
       forwarded.push(request);
       return faults.upstream(request);
     },
     log: (line) => logLines.push(line),
+    logWithOthers: (line) => logLines.push(line),
+    count: (event) => counted.push(event),
   });
   const send = async (path: string, init?: RequestInit) =>
-    gateway.fetch(new Request(`https://api.example${path}`, init), { waitUntil: () => {} });
+    gateway.fetch(new Request(`https://api.example${path}`, init), { waitUntil: (promise) => background.push(promise) });
   return {
     send,
     get: (path, token) => send(path, { headers: { Authorization: `Bearer ${token}` } }),
@@ -54,19 +63,21 @@ export function observeGateway(settings: Readonly<Record<string, string>> = {}):
     forwarded,
     logLines,
     clock,
+    counted,
+    settled: async () => void (await Promise.all(background.splice(0))),
     faults,
   };
 }
 
-function observedReader(reader: LedgerReader, calls: { ledger: number }, faults: ObservedGateway["faults"]): LedgerReader {
-  const ask = async <Answer>(question: () => Promise<Answer>, refused: boolean): Promise<Answer> => {
-    calls.ledger += 1;
+function observedReader(reader: LedgerReader, calls: { replica: number; ledger: number }, faults: ObservedGateway["faults"]): LedgerReader {
+  const ask = async <Answer>(party: "replica" | "ledger", question: () => Promise<Answer>, refused: boolean): Promise<Answer> => {
+    calls[party] += 1;
     if (refused) throw new Error("Network connection lost.");
     return question();
   };
   return {
-    observe: (request) => ask(() => reader.observe(request), faults.ledger === "unreachable"),
-    resolve: (request) => ask(() => reader.resolve(request), faults.ledger !== "none"),
-    resolveRoutes: () => ask(() => reader.resolveRoutes(), faults.ledger !== "none"),
+    sync: (replica, request) => ask("replica", () => reader.sync(replica, request), faults.ledger === "unreachable"),
+    resolve: (request) => ask("ledger", () => reader.resolve(request), faults.ledger !== "none"),
+    resolveRoutes: (request) => ask("ledger", () => reader.resolveRoutes(request), faults.ledger !== "none"),
   };
 }

@@ -19,7 +19,7 @@ function table(...sketches: readonly Sketch[]) {
     public: true,
     ...(host && { host }),
   }));
-  return compileRoutes({ stamp: 7, routes: routesSchema.parse(routes) });
+  return compileRoutes({ routes: routesSchema.parse(routes) });
 }
 
 function pathOf(compiled: ReturnType<typeof table>, path: string, { method = "GET", host = "h.example" } = {}): string | undefined {

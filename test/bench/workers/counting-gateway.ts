@@ -30,9 +30,9 @@ function counted(ports: GatewayPorts): GatewayPorts {
     ...ports,
     readKv: count("kv", ports.readKv),
     ledger: {
-      observe: count("ledger", (request) => ledger.observe(request)),
+      sync: count("ledger", (replica, request) => ledger.sync(replica, request)),
       resolve: count("ledger", (request) => ledger.resolve(request)),
-      resolveRoutes: count("ledger", () => ledger.resolveRoutes()),
+      resolveRoutes: count("ledger", (request) => ledger.resolveRoutes(request)),
     },
   };
 }

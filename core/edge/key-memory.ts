@@ -1,0 +1,65 @@
+/**
+ * What an edge remembers of keys: values only, bounded in number and size.
+ *
+ * Invariants (docs/protocol.md, "Cache discipline"):
+ * - C1 A fill never takes an older truth over a newer one.
+ * - C2 Death is final: a tombstone is never replaced.
+ * - C3 What is kept was vouched for: by the ledger itself, or by a view that covers it.
+ * Whether a record may still be used is for the views to say, at every use.
+ */
+import { LRUCache } from "lru-cache";
+import type { KeyRecord } from "../record.ts";
+
+const RECORDS_MAX = 10_000;
+/** Characters in all records together; about as many bytes of memory. */
+const RECORDS_SIZE_MAX = 16_000_000;
+/** What a record costs besides its permissions, in the same measure. */
+const RECORD_SIZE = 600;
+const UNKNOWN_MAX = 10_000;
+/** Milliseconds for which an id that the ledger does not know is not asked for again. Ids are random and come from the ledger, so none becomes known later. */
+const UNKNOWN_KEPT_MS = 5_000;
+
+/** A record and the latest entry of its cell at which it is known to have been true. */
+export interface KnownRecord {
+  readonly record: KeyRecord;
+  readonly trueAt: number;
+}
+
+export class KeyMemory {
+  readonly #records = new LRUCache<string, KnownRecord>({ max: RECORDS_MAX, maxSize: RECORDS_SIZE_MAX, sizeCalculation: sizeOf });
+  readonly #unknownUntilMs = new LRUCache<string, number>({ max: UNKNOWN_MAX });
+
+  /** What is known of a token. */
+  known(tokenId: string): KnownRecord | undefined {
+    return this.#records.get(tokenId);
+  }
+
+  /** Keeps what was found unless something newer is there, or a tombstone. */
+  keep(found: KnownRecord): void {
+    const tokenId = found.record.token_id;
+    if (this.outranks(this.#records.get(tokenId), found)) return;
+    this.#records.set(tokenId, found);
+  }
+
+  /** Whether the ledger said a moment ago that nobody issued this token. */
+  isUnknown(tokenId: string, nowMs: number): boolean {
+    const untilMs = this.#unknownUntilMs.get(tokenId);
+    return untilMs !== undefined && nowMs < untilMs;
+  }
+
+  /** Remembers that nobody issued this token. */
+  keepUnknown(tokenId: string, nowMs: number): void {
+    this.#unknownUntilMs.set(tokenId, nowMs + UNKNOWN_KEPT_MS);
+  }
+
+  protected outranks(held: KnownRecord | undefined, found: KnownRecord): boolean {
+    return held !== undefined && (held.record.state === "revoked" || (found.record.state === "active" && held.trueAt >= found.trueAt));
+  }
+}
+
+function sizeOf({ record }: KnownRecord): number {
+  if (record.state === "revoked") return RECORD_SIZE;
+  let size = RECORD_SIZE;
+  for (const permission of record.permissions) size += permission.length + 32;
+  return size;
+}

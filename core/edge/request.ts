@@ -1,0 +1,301 @@
+/**
+ * One request at an edge, from arrival to decision, as a state machine: {@link EdgeRequest.step} says what is needed or what is
+ * decided; whoever runs it does the I/O and tells the outcome.
+ *
+ * Invariants:
+ * - D1 A decision is made in one step, with no I/O between finding the views live and deciding. So whatever was awaited,
+ *   everything is checked again afterwards, and nothing is decided when no lease runs any more.
+ * - D2 What is decided by was true at the views' entries: each copy, from wherever, is judged by the view of its cell.
+ * - D3 Whatever is not clearly allowed is refused.
+ */
+import { authorize, type MissingPermissions } from "../authorize.ts";
+import { HOME_CELL } from "../identifier.ts";
+import type { Resolution } from "../ledger-reader.ts";
+import { compileRoutes, matchRoute, type CompiledRoutes } from "../match.ts";
+import type { NormalPath } from "../path.ts";
+import type { CellView, EdgeViews, Freshness, Refresh } from "../protocol/edge-views.ts";
+import type { SyncAnswer } from "../protocol/messages.ts";
+import type { Reason } from "../reason.ts";
+import { subjectsOf, type ActiveRecord, type KeyRecord } from "../record.ts";
+import { allowedStaleMs, freshnessMs, type Route, type RouteTable } from "../route.ts";
+import type { ParsedToken } from "../token.ts";
+import type { KeyMemory, KnownRecord } from "./key-memory.ts";
+import type { KnownRoutes, RouteMemory } from "./route-memory.ts";
+
+/** A key that is genuine in form: checksum and tag hold. Whether it exists is not known yet. */
+export interface Presented {
+  readonly text: string;
+  readonly token: ParsedToken;
+  /** Carried as a Basic user name, which not every route takes. */
+  readonly basic: boolean;
+}
+
+/** A request whose key and path are in order, as far as can be seen without I/O. */
+export interface Candidate {
+  readonly method: string;
+  /** Host name in lower case. */
+  readonly host: string;
+  readonly path: NormalPath;
+  readonly search: string;
+  readonly presented: Presented | null;
+}
+
+/** What an edge remembers between requests, and how it digests. */
+export interface Edge {
+  readonly views: EdgeViews;
+  readonly keys: KeyMemory;
+  readonly routes: RouteMemory;
+  readonly sha256Hex: (text: string) => string;
+}
+
+/** What a decision was made by. */
+export interface Basis {
+  /** The cell that speaks for the key, or the home cell where there is none. */
+  readonly cell: number;
+  /** Latest entry of that cell that was taken into account. */
+  readonly seq: number;
+  /** Milliseconds since the oldest of the views was asked for. */
+  readonly ageMs: number;
+  /** The lease had run out and the ledger could not be asked: the route allows it. */
+  readonly stale: boolean;
+}
+
+/** What was found out on the way, as far as the decision got. */
+interface Found {
+  readonly route?: Route;
+  readonly basis?: Basis;
+  /** Whose key it is; absent on a public route without one. */
+  readonly record?: ActiveRecord;
+}
+
+/** The request may pass to `route`'s upstream. */
+export interface Allowed extends Found {
+  readonly route: Route;
+  readonly path: NormalPath;
+  readonly search: string;
+}
+
+/** The request is refused. */
+export interface Refused extends Found {
+  readonly reason: Reason;
+  readonly missing?: MissingPermissions;
+  /** Name of the error behind it, for the log. */
+  readonly cause?: string;
+}
+
+export type Decision = Allowed | Refused;
+
+/** Something to be done before the request can be decided. Several at once may be done in parallel. */
+export type Need =
+  /** Ask the replica: {@link EdgeViews.refresh}, then {@link EdgeRequest.refreshed}. */
+  | { readonly kind: "refresh" }
+  /** Read the published record, then {@link EdgeRequest.recordRead}. */
+  | { readonly kind: "read_record"; readonly tokenId: string }
+  /** Read the published table, then {@link EdgeRequest.routesRead}. */
+  | { readonly kind: "read_routes" }
+  /** Ask the cell itself, then {@link EdgeRequest.recordResolved}. `seenStamp` as in LedgerReader. */
+  | { readonly kind: "resolve_record"; readonly token: ParsedToken; readonly seenStamp: number | null | undefined }
+  /** Ask the home cell itself, then {@link EdgeRequest.routesResolved}. */
+  | { readonly kind: "resolve_routes"; readonly seenStamp: number | null | undefined };
+
+export type Step = { readonly decision: Decision } | { readonly needs: readonly Need[] };
+
+/** What a published value's reader found. `stamp` of what was there, null for a miss, undefined if there was no answer. */
+export interface Published<Value> {
+  readonly value: Value | undefined;
+  readonly seenStamp: number | null | undefined;
+}
+
+/** How often the ledger is asked the same for one request before it counts as unreachable. */
+const TRIES_MAX = 3;
+const UNREACHABLE: Reason = "ledger_unreachable";
+
+/** One thing that may be asked for a few times. */
+class Tries {
+  #made = 0;
+  hasFailed = false;
+
+  /** Whether it may be asked for once more; counts it. */
+  another(): boolean {
+    return !this.hasFailed && this.#made++ < TRIES_MAX;
+  }
+}
+
+export class EdgeRequest {
+  protected readonly edge: Edge;
+  protected readonly candidate: Candidate;
+  readonly #questionsBefore: number;
+  readonly #cells: readonly number[];
+  readonly #refreshes = new Tries();
+  readonly #recordResolves = new Tries();
+  readonly #routesResolves = new Tries();
+  #recordCopy: Published<KnownRecord> | undefined;
+  #routesCopy: Published<KnownRoutes> | undefined;
+
+  /** Made when the request arrives: a question begun before this does not vouch for it where the route wants freshness 0. */
+  constructor(edge: Edge, candidate: Candidate) {
+    this.edge = edge;
+    this.candidate = candidate;
+    this.#questionsBefore = edge.views.questionsAsked;
+    const cell = candidate.presented?.token.cell ?? HOME_CELL;
+    this.#cells = cell === HOME_CELL ? [HOME_CELL] : [HOME_CELL, cell];
+  }
+
+  /** The cells this request is decided by. */
+  get cells(): readonly number[] {
+    return this.#cells;
+  }
+
+  /** Goes on as far as it can. `nowMs` is read for this step. */
+  step(nowMs: number): Step {
+    for (const cell of this.#cells) this.edge.views.use(cell, nowMs);
+    const standing = this.usableViews(this.#matched(this.#tableAtHand()), nowMs);
+    if (standing === "unreachable") return refuse({ reason: UNREACHABLE });
+    const needs = this.#firstNeeds(standing === "not_live", nowMs);
+    if (needs.length > 0 || standing === "not_live") return { needs };
+    return this.#byViews(standing, nowMs);
+  }
+
+  /** The replica has answered, or could not be asked. */
+  refreshed(refresh: Refresh, answer: SyncAnswer | undefined, nowMs: number): void {
+    if (answer) this.edge.views.refreshed(refresh, answer, nowMs);
+    const answered = new Set(answer?.cells.flatMap((sync) => (sync.answered ? [sync.cell] : [])));
+    this.#refreshes.hasFailed = this.#cells.some((cell) => !answered.has(cell));
+  }
+
+  /** KV has answered, or not. A tombstone is the truth whenever it was published. */
+  recordRead({ value, seenStamp }: Published<KeyRecord>): void {
+    const found = value && { record: value, trueAt: value.stamp };
+    this.#recordCopy = { value: found, seenStamp };
+    if (found?.record.state === "revoked") this.edge.keys.keep(found);
+  }
+
+  /** KV has answered, or not. */
+  routesRead({ value, seenStamp }: Published<RouteTable>): void {
+    this.#routesCopy = { value: value && { routes: compileRoutes(value), trueAt: value.stamp }, seenStamp };
+  }
+
+  /** The cell has answered, or could not be asked. */
+  recordResolved(resolution: Resolution | undefined, nowMs: number): void {
+    const tokenId = this.candidate.presented?.token.tokenId;
+    if (!resolution || tokenId === undefined) this.#recordResolves.hasFailed = true;
+    else if (resolution.found) this.edge.keys.keep({ record: resolution.record, trueAt: resolution.record.stamp });
+    else this.edge.keys.keepUnknown(tokenId, nowMs);
+  }
+
+  /** The home cell has answered, or could not be asked. */
+  routesResolved(table: RouteTable | undefined): void {
+    if (table) this.edge.routes.keep(table);
+    else this.#routesResolves.hasFailed = true;
+  }
+
+  /** The views to decide by: live ones; or, where the ledger could not be asked and the route allows it, the latest there are. */
+  protected usableViews(route: Route | undefined, nowMs: number): Basis | "not_live" | "unreachable" {
+    const { views } = this.edge;
+    const freshness: Freshness = { maxAgeMs: freshnessMs(route), questionsBefore: this.#questionsBefore };
+    const held = this.#cells.map((cell) => views.view(cell));
+    if (held.every((view) => views.isLive(view, freshness, nowMs))) return this.#basisOf(held, false, nowMs);
+    if (this.#refreshes.another()) return "not_live";
+    const staleMs = allowedStaleMs(route);
+    const isRecent = held.every((view) => view !== undefined && nowMs >= view.askedAtMs && nowMs - view.askedAtMs <= staleMs);
+    return isRecent && staleMs > 0 ? this.#basisOf(held, true, nowMs) : "unreachable";
+  }
+
+  /** What can be fetched while the views are refreshed. */
+  #firstNeeds(areViewsDead: boolean, nowMs: number): Need[] {
+    const { keys, routes } = this.edge;
+    const needs: Need[] = areViewsDead ? [{ kind: "refresh" }] : [];
+    if (!routes.known && !this.#routesCopy) needs.push({ kind: "read_routes" });
+    const tokenId = this.candidate.presented?.token.tokenId;
+    const isSought = tokenId !== undefined && !this.#recordCopy && !keys.known(tokenId) && !keys.isUnknown(tokenId, nowMs);
+    if (isSought) needs.push({ kind: "read_record", tokenId });
+    return needs;
+  }
+
+  #byViews(basis: Basis, nowMs: number): Step {
+    const table = this.#currentTable();
+    if (!table) return this.#resolveRoutes(basis);
+    const route = this.#matched(table);
+    if (!route) return refuse({ reason: "no_route", basis });
+    const { presented, path, search } = this.candidate;
+    if (!presented)
+      return route.public === true ? { decision: { route, path, search, basis } } : refuse({ reason: "missing_credential", route, basis });
+    if (presented.basic && route.basic !== true) return refuse({ reason: "basic_not_allowed", route, basis });
+    return this.#byRecord(presented, { route, basis }, nowMs);
+  }
+
+  #byRecord(presented: Presented, found: { readonly route: Route; readonly basis: Basis }, nowMs: number): Step {
+    const { tokenId } = presented.token;
+    if (this.edge.keys.isUnknown(tokenId, nowMs)) return refuse({ ...found, reason: "unknown_key" });
+    const record = this.currentRecord(presented.token);
+    if (!record) {
+      if (!this.#recordResolves.another()) return refuse({ ...found, reason: UNREACHABLE });
+      return { needs: [{ kind: "resolve_record", token: presented.token, seenStamp: this.#recordCopy?.seenStamp }] };
+    }
+    const authorization = authorize(record, this.edge.sha256Hex(presented.text), found.route, nowMs);
+    const { path, search } = this.candidate;
+    if (authorization.allowed) return { decision: { ...found, path, search, record: authorization.record } };
+    return refuse({ ...authorization, ...found, ...(record.state === "active" && { record }) });
+  }
+
+  /** The record as of the view, or undefined when it must be fetched from the cell. */
+  protected currentRecord(token: ParsedToken): KeyRecord | undefined {
+    const { keys, views } = this.edge;
+    const known = keys.known(token.tokenId) ?? this.#recordCopy?.value;
+    const window = views.view(token.cell)?.window;
+    if (!known || !window) return undefined;
+    if (known.record.state === "revoked") return known.record;
+    const standing = known.trueAt === window.seq ? "current" : window.standing(subjectsOf(known.record), known.trueAt);
+    switch (standing) {
+      case "current":
+        if (known.trueAt < window.seq || known === this.#recordCopy?.value)
+          keys.keep({ record: known.record, trueAt: Math.max(known.trueAt, window.seq) });
+        return known.record;
+      case "revoked":
+        return this.#buried(known, window.seq);
+      case "superseded":
+        return undefined;
+    }
+  }
+
+  /** A record that a floor has killed. Where KV was what brought it up, the cell is asked all the same, so that KV is put right. */
+  #buried(known: KnownRecord, seq: number): KeyRecord | undefined {
+    const tombstone = { v: 1, state: "revoked", stamp: seq, token_id: known.record.token_id } as const;
+    if (this.#recordCopy?.value === known && !this.#recordResolves.hasFailed) return undefined;
+    this.edge.keys.keep({ record: tombstone, trueAt: seq });
+    return tombstone;
+  }
+
+  #tableAtHand(): CompiledRoutes | undefined {
+    return (this.edge.routes.known ?? this.#routesCopy?.value)?.routes;
+  }
+
+  /** The table, if the home cell's view says that it is in force. */
+  #currentTable(): CompiledRoutes | undefined {
+    const { routes, views } = this.edge;
+    const known = routes.known ?? this.#routesCopy?.value;
+    const window = views.view(HOME_CELL)?.window;
+    if (!known || !window) return undefined;
+    if (known.trueAt !== window.seq && window.standing(["routes"], known.trueAt) !== "current") return undefined;
+    routes.confirm(known, window.seq);
+    return known.routes;
+  }
+
+  #resolveRoutes(basis: Basis): Step {
+    if (!this.#routesResolves.another()) return refuse({ reason: UNREACHABLE, basis });
+    return { needs: [{ kind: "resolve_routes", seenStamp: this.#routesCopy?.seenStamp }] };
+  }
+
+  #matched(table: CompiledRoutes | undefined): Route | undefined {
+    return table && matchRoute(table, this.candidate);
+  }
+
+  #basisOf(held: readonly (CellView | undefined)[], stale: boolean, nowMs: number): Basis {
+    const askedAtMs = Math.min(...held.map((view) => view?.askedAtMs ?? nowMs));
+    return { cell: this.#cells.at(-1) ?? HOME_CELL, seq: held.at(-1)?.window.seq ?? 0, ageMs: Math.max(0, nowMs - askedAtMs), stale };
+  }
+}
+
+function refuse(decision: Refused): Step {
+  return { decision };
+}

@@ -1,0 +1,18 @@
+/** What can be said of a request without any I/O. */
+import type { Candidate, Presented, Refused } from "../core/edge/request.ts";
+import { isPathFault, normalisePath } from "../core/path.ts";
+import { readTarget } from "../core/target.ts";
+import type { GatewayConfiguration } from "./configuration.ts";
+import { readPresented } from "./presented.ts";
+
+/** The request with its key and path in order; or why it is refused, at no cost. */
+export function candidateOf(request: Request, configuration: GatewayConfiguration): Candidate | Refused {
+  const presented = readPresented(request, configuration);
+  return typeof presented === "string" ? { reason: presented } : withTarget(request, presented);
+}
+
+function withTarget(request: Request, presented: Presented | null): Candidate | Refused {
+  const { host, path: sentPath, search } = readTarget(request.url);
+  const path = normalisePath(sentPath);
+  return isPathFault(path) ? { reason: path } : { method: request.method, host, path, search, presented };
+}
