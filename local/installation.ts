@@ -3,7 +3,8 @@ import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node
 import path from "node:path";
 import type { Seeded } from "./seed.ts";
 
-const DIRECTORY = path.resolve(import.meta.dirname, "..", ".portcullis");
+/** Everything of the installation but the secrets. */
+export const DIRECTORY = path.resolve(import.meta.dirname, "..", ".portcullis");
 const NOTE = path.join(DIRECTORY, "local.json");
 
 /** Where KV and the ledgers keep their data. */
@@ -26,7 +27,7 @@ export function noteInstallation(installation: Installation): void {
   writeFileSync(NOTE, JSON.stringify(installation, null, 2), { mode: 0o600 });
 }
 
-/** Forgets everything but the secrets in `.dev.vars`. */
+/** Forgets everything but the secrets in `.dev.vars`. Only while the lock is held. */
 export function forgetInstallation(): void {
-  rmSync(DIRECTORY, { recursive: true, force: true });
+  for (const part of [STATE_DIRECTORY, NOTE]) rmSync(part, { recursive: true, force: true });
 }

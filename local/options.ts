@@ -1,6 +1,12 @@
 /** Command-line options of `npm start`. */
 import { parseArgs } from "node:util";
-import type { Ports } from "./platform.ts";
+
+/** Where the three Workers listen on 127.0.0.1; 0 picks a free port. */
+export interface Ports {
+  readonly gateway: number;
+  readonly controlPlane: number;
+  readonly exampleApi: number;
+}
 
 /** What was asked for. */
 export interface StartOptions {
@@ -14,6 +20,14 @@ export class OptionError extends Error {
   override readonly name = "OptionError";
 }
 
+/** The option that sets each port. */
+export const PORT_OPTIONS: Readonly<Record<keyof Ports, string>> = {
+  gateway: "--gateway-port",
+  controlPlane: "--control-plane-port",
+  exampleApi: "--api-port",
+};
+
+/** What `--help` prints. */
 export const HELP = `npm start [-- options]
 
   --reset                 forget everything and begin anew

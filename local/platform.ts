@@ -3,13 +3,7 @@ import path from "node:path";
 import { build } from "esbuild";
 import { convertV4MiniflareOptions, Log, LogLevel, Miniflare } from "miniflare";
 import { unstable_getMiniflareWorkerOptions as workerOptionsOf } from "wrangler";
-
-/** Where the three Workers listen on 127.0.0.1; 0 picks a free port. */
-export interface Ports {
-  readonly gateway: number;
-  readonly controlPlane: number;
-  readonly exampleApi: number;
-}
+import type { Ports } from "./options.ts";
 
 /** A running system. */
 export interface Platform {
@@ -32,6 +26,11 @@ export interface PlatformOptions {
   readonly log?: (line: string) => void;
 }
 
+// No telemetry, no look-up of where this machine is, no chatter.
+process.env["WRANGLER_SEND_METRICS"] = "false";
+process.env["CLOUDFLARE_CF_FETCH_ENABLED"] = "false";
+process.env["WRANGLER_LOG"] = "error";
+
 const ROOT = path.resolve(import.meta.dirname, "..");
 const CONFIGURATIONS = {
   gateway: "wrangler.toml",
@@ -40,11 +39,14 @@ const CONFIGURATIONS = {
 } as const;
 const NAMES = { gateway: "portcullis-gateway", controlPlane: "portcullis-control-plane", exampleApi: "portcullis-example-api" } as const;
 
+/** Settings in a Worker's wrangler.toml, as the platform would bind them. */
+export function settingsOf(name: keyof typeof CONFIGURATIONS): Record<string, string> {
+  const { workerOptions } = workerOptionsOf(path.join(ROOT, CONFIGURATIONS[name]));
+  return workerOptions["bindings"] as Record<string, string>;
+}
+
 /** Bundles the Workers and starts them. */
 export async function startPlatform(options: PlatformOptions): Promise<Platform> {
-  process.env["WRANGLER_SEND_METRICS"] = "false";
-  process.env["CLOUDFLARE_CF_FETCH_ENABLED"] = "false";
-  process.env["WRANGLER_LOG"] = "error";
   const { ports, bindings } = options;
   const workers = await Promise.all([
     worker("gateway", ports.gateway, { REGION: "local", ...bindings.gateway }),

@@ -14,14 +14,24 @@ export function makeSecrets() {
   return { gateway: { TAG_KEYS }, controlPlane: { TAG_KEYS, REPLY_SEAL_KEY: secret(), BOOTSTRAP_SECRET: secret() } };
 }
 
-/** Makes the `.dev.vars` files where they are missing, and reads them. */
-export function localSecrets(): { readonly gateway: Record<string, string>; readonly controlPlane: Record<string, string> } {
-  if (!existsSync(GATEWAY_FILE) || !existsSync(CONTROL_PLANE_FILE)) {
-    const made = makeSecrets();
-    write(GATEWAY_FILE, made.gateway);
-    write(CONTROL_PLANE_FILE, made.controlPlane);
-  }
+/** Secrets by Worker, as the `.dev.vars` files hold them. */
+export interface LocalSecrets {
+  readonly gateway: Readonly<Record<string, string>>;
+  readonly controlPlane: Readonly<Record<string, string>>;
+}
+
+/** Makes the `.dev.vars` files where they are missing, and reads them. A file that is left decides what both share. */
+export function localSecrets(): LocalSecrets {
+  const made = makeSecrets();
+  const [gateway, controlPlane] = [readIfThere(GATEWAY_FILE), readIfThere(CONTROL_PLANE_FILE)];
+  const TAG_KEYS = gateway?.["TAG_KEYS"] ?? controlPlane?.["TAG_KEYS"] ?? made.gateway.TAG_KEYS;
+  if (!gateway) write(GATEWAY_FILE, { TAG_KEYS });
+  if (!controlPlane) write(CONTROL_PLANE_FILE, { ...made.controlPlane, TAG_KEYS });
   return { gateway: read(GATEWAY_FILE), controlPlane: read(CONTROL_PLANE_FILE) };
+}
+
+function readIfThere(file: string): Record<string, string> | undefined {
+  return existsSync(file) ? read(file) : undefined;
 }
 
 function write(file: string, secrets: Readonly<Record<string, string>>): void {

@@ -147,10 +147,11 @@ export class Primary {
   protected acknowledged(holder: Holder, { epoch, knows }: Acknowledgement, nowMs: number): void {
     // An earlier life has spoken; the present one has not said anything.
     if (epoch < holder.epoch) return;
-    if (epoch === holder.epoch) holder.knows = Math.max(holder.knows, knows);
+    // A later life means that the one which held the lease is over: storage does not let it answer any more.
+    if (epoch > holder.epoch) holder.leaseOverByMs = Math.min(holder.leaseOverByMs, nowMs);
+    else holder.knows = Math.max(holder.knows, knows);
     for (const barrier of this.#barriers.values()) {
       const waiting = barrier.waiting.get(holder.replica);
-      // A later life means that the one which held the lease is over: storage does not let it answer any more.
       if (waiting && (epoch > waiting.epoch || knows >= barrier.seq)) this.#settle(barrier, waiting, "acknowledged", nowMs);
     }
   }

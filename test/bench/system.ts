@@ -27,9 +27,6 @@ const MEASURED_PATH = "orders";
 
 /** Starts and seeds it. */
 export async function startBenchSystem(): Promise<BenchSystem> {
-  process.env["WRANGLER_SEND_METRICS"] = "false";
-  process.env["CLOUDFLARE_CF_FETCH_ENABLED"] = "false";
-  process.env["WRANGLER_LOG"] = "error";
   const secrets = makeSecrets();
   const gatewaySettings = { REGION: "local", ...secrets.gateway };
   const upstreamPort = await freePort();

@@ -1,7 +1,7 @@
 /** `npm start` and `npm run demo` as a newcomer uses them, in a copy of the project with no state of its own. */
 import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
-import { cpSync, mkdtempSync, rmSync, symlinkSync } from "node:fs";
+import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import net, { type AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import path from "node:path";
@@ -104,9 +104,11 @@ describe("npm start", () => {
     // Neither the log nor the demo shows a whole key.
     expect(demo.output).not.toMatch(/pc_live_[0-9A-Za-z]{60}/);
 
-    const second = start();
-    expect(await second.ended).toBe(1);
-    expect(second.output).toMatch(/Port \d+ is taken by another program\..*--gateway-port/);
+    for (const second of [start(), start("--reset")]) {
+      expect(await second.ended).toBe(1);
+      expect(second.output).toMatch(/^Portcullis is running here already \(process \d+\): stop it first/);
+    }
+    expect(await new Run("local/demo.ts", []).ended).toBe(0);
     await stop(first);
     const late = new Run("local/demo.ts", []);
     expect(await late.ended).toBe(1);
@@ -119,6 +121,26 @@ describe("npm start", () => {
     const anew = start("--reset");
     expect(await adminKeyOf(anew)).not.toBe(adminKey);
     await stop(anew);
+  });
+
+  it("names every port that is taken, and what to do", async () => {
+    const holder = net.createServer().listen(0, "127.0.0.1");
+    await once(holder, "listening");
+    const { port } = holder.address() as AddressInfo;
+    const run = start("--gateway-port", String(port));
+    expect(await run.ended).toBe(1);
+    expect(run.output.trim()).toBe(`Port ${port} is taken by another program: choose another one with --gateway-port.`);
+    holder.close();
+  });
+
+  it("names a wrong setting, and touches nothing", async () => {
+    const file = path.join(folder, "wrangler.toml");
+    const right = readFileSync(file, "utf8");
+    writeFileSync(file, right.replace('TOKEN_PREFIX = "pc"', 'TOKEN_PREFIX = "PC"'));
+    const run = start("--reset");
+    expect(await run.ended).toBe(1);
+    expect(run.output.trim()).toMatch(/^Wrong configuration\. TOKEN_PREFIX: must be/);
+    writeFileSync(file, right);
   });
 
   it.each([
