@@ -7,6 +7,7 @@
  */
 import { DurableObject } from "cloudflare:workers";
 import type { Acknowledgement, Push, SyncAnswer, SyncRequest } from "../core/protocol/messages.ts";
+import { DEADLINES_MS } from "../core/protocol/tunables.ts";
 import { Replica } from "../core/protocol/replica.ts";
 import { withDeadline } from "../platform/deadline.ts";
 import { cellName } from "./ledger/cell-name.ts";
@@ -17,9 +18,10 @@ export interface LedgerReplicaEnv {
   readonly LEDGER: DurableObjectNamespace<Ledger>;
 }
 
-/** How long a cell may take to grant a lease, in ms. */
-const RENEWAL_DEADLINE_MS = 3_000;
+/** How often a question waits for leases before it is answered with what there is. */
+const RENEWAL_ROUNDS = 2;
 
+/** One replica. */
 export class LedgerReplica extends DurableObject<LedgerReplicaEnv> {
   readonly #sql: SqlStorage;
   readonly #replica: Replica;
@@ -36,9 +38,13 @@ export class LedgerReplica extends DurableObject<LedgerReplicaEnv> {
 
   /** Tells an edge what it may decide by. Cells whose lease has run out are asked first; the others' are renewed meanwhile. */
   async sync(request: SyncRequest): Promise<SyncAnswer> {
-    const { expired, aging } = this.#replica.due(request, Date.now());
-    for (const cell of aging) this.ctx.waitUntil(this.#renew(cell));
-    await Promise.all(expired.map((cell) => this.#renew(cell)));
+    // Again, because a lease that was only aging may run out while another one is waited for.
+    for (let round = 0; round < RENEWAL_ROUNDS; round += 1) {
+      const { expired, aging } = this.#replica.due(request, Date.now());
+      for (const cell of aging) this.ctx.waitUntil(this.#renew(cell));
+      if (expired.length === 0) break;
+      await Promise.all(expired.map((cell) => this.#renew(cell)));
+    }
     this.#epoch();
     return this.#replica.answer(request, Date.now());
   }
@@ -61,7 +67,7 @@ export class LedgerReplica extends DurableObject<LedgerReplicaEnv> {
   async #askForLease(cell: number): Promise<void> {
     const renewal = this.#replica.renewal(cell, Date.now());
     try {
-      const grant = await withDeadline(this.env.LEDGER.getByName(cellName(cell)).grantLease(renewal.request), RENEWAL_DEADLINE_MS);
+      const grant = await withDeadline(this.env.LEDGER.getByName(cellName(cell)).grantLease(renewal.request), DEADLINES_MS.lease);
       if (grant) this.#replica.granted(renewal, grant, Date.now());
     } catch (error) {
       console.log(JSON.stringify({ event: "lease_not_granted", cell, reason: error instanceof Error ? error.name : "unknown" }));

@@ -1,6 +1,7 @@
 /** Doing what a request needs before it can be decided: asking the replica, KV and the cells, each within its time. */
 import type { Edge, EdgeRequest, Need, Published } from "../core/edge/request.ts";
 import type { SyncAnswer, SyncRequest } from "../core/protocol/messages.ts";
+import { DEADLINES_MS } from "../core/protocol/tunables.ts";
 import { parseRecord, recordName, type KeyRecord } from "../core/record.ts";
 import { parseRouteTable, ROUTES_RECORD_NAME, type RouteTable } from "../core/route.ts";
 import type { TagKeys } from "../core/token.ts";
@@ -9,10 +10,7 @@ import { readKv } from "./kv.ts";
 import type { GatewayPorts } from "./ports.ts";
 import type { Timing } from "./timing.ts";
 
-/** Milliseconds that one question may take. */
-const REPLICA_DEADLINE_MS = 3_000;
-const LEDGER_DEADLINE_MS = 5_000;
-
+/** One isolate's ways to the ledger and to KV. */
 export class LedgerAccess {
   readonly #ports: GatewayPorts;
   readonly #edge: Edge;
@@ -41,11 +39,11 @@ export class LedgerAccess {
       case "resolve_record": {
         const { cell, tokenId } = need.token;
         const question = { cell, tokenId, ...seen(need.seenStamp) };
-        return request.recordResolved(await timing.span("ledger", () => asked(ledger.resolve(question), LEDGER_DEADLINE_MS)), now());
+        return request.recordResolved(await timing.span("ledger", () => asked(ledger.resolve(question), DEADLINES_MS.cell)), now());
       }
       case "resolve_routes":
         return request.routesResolved(
-          await timing.span("ledger", () => asked(ledger.resolveRoutes(seen(need.seenStamp)), LEDGER_DEADLINE_MS)),
+          await timing.span("ledger", () => asked(ledger.resolveRoutes(seen(need.seenStamp)), DEADLINES_MS.cell)),
         );
     }
   }
@@ -60,12 +58,12 @@ export class LedgerAccess {
 
   /** Asks once more when the first question failed at once: a replica that has just been restarted fails one call. */
   async #sync(replica: string, request: SyncRequest): Promise<SyncAnswer | undefined> {
-    const ask = () => withDeadline(this.#ports.ledger.sync(replica, request), REPLICA_DEADLINE_MS);
+    const ask = () => withDeadline(this.#ports.ledger.sync(replica, request), DEADLINES_MS.replica);
     const askedAtMs = this.#ports.now();
     try {
       return await ask();
     } catch {
-      return this.#ports.now() - askedAtMs < REPLICA_DEADLINE_MS ? ask().catch(() => undefined) : undefined;
+      return this.#ports.now() - askedAtMs < DEADLINES_MS.replica ? ask().catch(() => undefined) : undefined;
     }
   }
 

@@ -47,7 +47,7 @@ export class InForceWatch {
       floorsSince: (seq: number | null) => floorsSince(sql, seq),
     };
     this.#primary = new Primary(cell, tunables, storage, readHolders(sql), now());
-    for (const { seq } of this.#pending()) this.#primary.committed(seq, now());
+    for (const row of this.#pending()) if (row.replicas === null) this.#primary.committed(row.seq, now());
     this.#drive();
   }
 
@@ -60,7 +60,8 @@ export class InForceWatch {
 
   /** An entry has been committed; if it raised floors, the replicas are told. */
   committed(seq: number): void {
-    if (this.receipt(seq)?.effective_at !== null) return;
+    const [row] = this.#ports.sql.exec<ReceiptRow>("SELECT * FROM receipts WHERE seq = ?", seq).toArray();
+    if (!row || row.replicas !== null) return;
     this.#primary.committed(seq, this.#ports.now());
     this.#drive();
   }

@@ -106,18 +106,27 @@ export interface Published<Value> {
   readonly seenStamp: number | null | undefined;
 }
 
-/** How often the ledger is asked the same for one request before it counts as unreachable. */
-const TRIES_MAX = 3;
+/**
+ * How often the same is asked for one request before it counts as unreachable. A lease may run out while a far cell is asked, so
+ * the replica is asked more often.
+ */
+const REFRESHES_MAX = 5;
+const RESOLVES_MAX = 3;
 const UNREACHABLE: Reason = "ledger_unreachable";
 
 /** One thing that may be asked for a few times. */
 class Tries {
-  #made = 0;
   hasFailed = false;
+  readonly #most: number;
+  #made = 0;
+
+  constructor(most: number) {
+    this.#most = most;
+  }
 
   /** Whether it may be asked for once more; counts it. */
   another(): boolean {
-    return !this.hasFailed && this.#made++ < TRIES_MAX;
+    return !this.hasFailed && this.#made++ < this.#most;
   }
 }
 
@@ -125,10 +134,12 @@ export class EdgeRequest {
   protected readonly edge: Edge;
   protected readonly candidate: Candidate;
   readonly #questionsBefore: number;
+  /** The cell that speaks for the key, or the home cell where there is none. */
+  readonly #cell: number;
   readonly #cells: readonly number[];
-  readonly #refreshes = new Tries();
-  readonly #recordResolves = new Tries();
-  readonly #routesResolves = new Tries();
+  readonly #refreshes = new Tries(REFRESHES_MAX);
+  readonly #recordResolves = new Tries(RESOLVES_MAX);
+  readonly #routesResolves = new Tries(RESOLVES_MAX);
   #recordCopy: Published<KnownRecord> | undefined;
   #routesCopy: Published<KnownRoutes> | undefined;
 
@@ -137,8 +148,8 @@ export class EdgeRequest {
     this.edge = edge;
     this.candidate = candidate;
     this.#questionsBefore = edge.views.questionsAsked;
-    const cell = candidate.presented?.token.cell ?? HOME_CELL;
-    this.#cells = cell === HOME_CELL ? [HOME_CELL] : [HOME_CELL, cell];
+    this.#cell = candidate.presented?.token.cell ?? HOME_CELL;
+    this.#cells = this.#cell === HOME_CELL ? [HOME_CELL] : [HOME_CELL, this.#cell];
   }
 
   /** The cells this request is decided by. */
@@ -197,8 +208,9 @@ export class EdgeRequest {
     if (held.every((view) => views.isLive(view, freshness, nowMs))) return this.#basisOf(held, false, nowMs);
     if (this.#refreshes.another()) return "not_live";
     const staleMs = allowedStaleMs(route);
-    const isRecent = held.every((view) => view !== undefined && nowMs >= view.askedAtMs && nowMs - view.askedAtMs <= staleMs);
-    return isRecent && staleMs > 0 ? this.#basisOf(held, true, nowMs) : "unreachable";
+    const isRecent = (view: CellView | undefined): view is CellView =>
+      view !== undefined && nowMs >= view.askedAtMs && nowMs - view.askedAtMs < staleMs;
+    return held.every(isRecent) ? this.#basisOf(held, true, nowMs) : "unreachable";
   }
 
   /** What can be fetched while the views are refreshed. */
@@ -214,7 +226,7 @@ export class EdgeRequest {
 
   #byViews(basis: Basis, nowMs: number): Step {
     const table = this.#currentTable();
-    if (!table) return this.#resolveRoutes(basis);
+    if (!table) return this.#resolveRoutes(basis, nowMs);
     const route = this.#matched(table);
     if (!route) return refuse({ reason: "no_route", basis });
     const { presented, path, search } = this.candidate;
@@ -229,8 +241,8 @@ export class EdgeRequest {
     if (this.edge.keys.isUnknown(tokenId, nowMs)) return refuse({ ...found, reason: "unknown_key" });
     const record = this.currentRecord(presented.token);
     if (!record) {
-      if (!this.#recordResolves.another()) return refuse({ ...found, reason: UNREACHABLE });
-      return { needs: [{ kind: "resolve_record", token: presented.token, seenStamp: this.#recordCopy?.seenStamp }] };
+      const need = this.#resolveRecord(presented.token);
+      return need ? { needs: [need] } : refuse({ ...found, reason: UNREACHABLE });
     }
     const authorization = authorize(record, this.edge.sha256Hex(presented.text), found.route, nowMs);
     const { path, search } = this.candidate;
@@ -281,18 +293,33 @@ export class EdgeRequest {
     return known.routes;
   }
 
-  #resolveRoutes(basis: Basis): Step {
+  /** Asks for the table, and, if that will be needed as well, for the record in the same breath. */
+  #resolveRoutes(basis: Basis, nowMs: number): Step {
     if (!this.#routesResolves.another()) return refuse({ reason: UNREACHABLE, basis });
-    return { needs: [{ kind: "resolve_routes", seenStamp: this.#routesCopy?.seenStamp }] };
+    const needs: Need[] = [{ kind: "resolve_routes", seenStamp: this.#routesCopy?.seenStamp }];
+    const token = this.candidate.presented?.token;
+    const isMissing = token !== undefined && !this.edge.keys.isUnknown(token.tokenId, nowMs) && !this.currentRecord(token);
+    const need = isMissing ? this.#resolveRecord(token) : undefined;
+    return { needs: need ? [...needs, need] : needs };
+  }
+
+  #resolveRecord(token: ParsedToken): Need | undefined {
+    if (!this.#recordResolves.another()) return undefined;
+    return { kind: "resolve_record", token, seenStamp: this.#recordCopy?.seenStamp };
   }
 
   #matched(table: CompiledRoutes | undefined): Route | undefined {
     return table && matchRoute(table, this.candidate);
   }
 
-  #basisOf(held: readonly (CellView | undefined)[], stale: boolean, nowMs: number): Basis {
-    const askedAtMs = Math.min(...held.map((view) => view?.askedAtMs ?? nowMs));
-    return { cell: this.#cells.at(-1) ?? HOME_CELL, seq: held.at(-1)?.window.seq ?? 0, ageMs: Math.max(0, nowMs - askedAtMs), stale };
+  #basisOf(views: readonly CellView[], stale: boolean, nowMs: number): Basis {
+    let [seq, ageMs] = [0, 0];
+    for (const view of views) {
+      // The last one is that of the cell which speaks for the key.
+      seq = view.window.seq;
+      ageMs = Math.max(ageMs, nowMs - view.askedAtMs);
+    }
+    return { cell: this.#cell, seq, ageMs, stale };
   }
 }
 

@@ -9,11 +9,11 @@
  *
  * It holds values, never promises: a promise belongs to the request that made it and may hang when that request ends.
  */
-import { FloorWindow } from "./floor-window.ts";
+import { FLOORS_KEPT_MAX, FloorWindow } from "./floor-window.ts";
 import type { SyncAnswer, SyncRequest } from "./messages.ts";
 
 /** Milliseconds for which a cell that no request has needed is still asked about. */
-const UNUSED_KEPT_MS = 60_000;
+const UNUSED_KEPT_MS = 10_000;
 /** Milliseconds after which a refresh in the background that has not reported counts as lost. */
 const BACKGROUND_LOST_MS = 5_000;
 
@@ -50,8 +50,13 @@ interface UsedCell {
 
 export class EdgeViews {
   protected readonly cells = new Map<number, UsedCell>();
+  readonly #floorsKeptMax: number;
   #questions = 0;
   #backgroundSinceMs = Number.NEGATIVE_INFINITY;
+
+  constructor(floorsKeptMax: number = FLOORS_KEPT_MAX) {
+    this.#floorsKeptMax = floorsKeptMax;
+  }
 
   /** How many questions have been asked so far. */
   get questionsAsked(): number {
@@ -119,7 +124,7 @@ export class EdgeViews {
     { window, edgeLeaseMs }: Extract<SyncAnswer["cells"][number], { answered: true }>,
     _nowMs: number,
   ): CellView {
-    if (!held) return { window: new FloorWindow(window), askedAtMs, ordinal, edgeLeaseMs };
+    if (!held) return { window: new FloorWindow(window, this.#floorsKeptMax), askedAtMs, ordinal, edgeLeaseMs };
     held.window.merge(window);
     return ordinal > held.ordinal ? { window: held.window, askedAtMs, ordinal, edgeLeaseMs } : held;
   }

@@ -145,14 +145,14 @@ export class Primary {
   }
 
   protected acknowledged(holder: Holder, { epoch, knows }: Acknowledgement, nowMs: number): void {
-    // An earlier life has spoken; the present one has not said anything.
-    if (epoch < holder.epoch) return;
-    // A later life means that the one which held the lease is over: storage does not let it answer any more.
+    // A later life means that the one which held the lease is over: storage does not let it answer any more. What an earlier
+    // life says tells nothing of the present one.
     if (epoch > holder.epoch) holder.leaseOverByMs = Math.min(holder.leaseOverByMs, nowMs);
-    else holder.knows = Math.max(holder.knows, knows);
+    else if (epoch === holder.epoch) holder.knows = Math.max(holder.knows, knows);
     for (const barrier of this.#barriers.values()) {
       const waiting = barrier.waiting.get(holder.replica);
-      if (waiting && (epoch > waiting.epoch || knows >= barrier.seq)) this.#settle(barrier, waiting, "acknowledged", nowMs);
+      if (waiting && (epoch > waiting.epoch || (epoch === waiting.epoch && knows >= barrier.seq)))
+        this.#settle(barrier, waiting, "acknowledged", nowMs);
     }
   }
 

@@ -9,7 +9,7 @@
  * No I/O and no clock of its own.
  */
 import type { FloorView } from "../floor.ts";
-import { FloorWindow } from "./floor-window.ts";
+import { FLOORS_KEPT_MAX, FloorWindow } from "./floor-window.ts";
 import type { Acknowledgement, CellSync, LeaseGrant, LeaseRequest, Push, SyncAnswer, SyncRequest } from "./messages.ts";
 
 /** A lease that is being asked for. */
@@ -28,6 +28,7 @@ export interface DueRenewals {
   readonly aging: readonly number[];
 }
 
+/** What is held of one cell. */
 interface CellLease {
   readonly window: FloorWindow;
   /** On the replica's clock. */
@@ -39,22 +40,25 @@ interface CellLease {
 export class Replica {
   readonly #name: string;
   readonly #epoch: number;
+  readonly #floorsKeptMax: number;
   protected readonly cells = new Map<number, CellLease>();
 
   /** `epoch` is higher than in any life of this replica before. */
-  constructor(name: string, epoch: number) {
+  constructor(name: string, epoch: number, floorsKeptMax: number = FLOORS_KEPT_MAX) {
     this.#name = name;
     this.#epoch = epoch;
+    this.#floorsKeptMax = floorsKeptMax;
   }
 
   /** Which of the cells asked for need a lease first, and which should have theirs renewed. */
   due({ cells }: SyncRequest, nowMs: number): DueRenewals {
-    const asked = cells.map(({ cell }) => cell);
-    const remaining = (cell: number) => this.remainingMs(cell, nowMs);
-    return {
-      expired: asked.filter((cell) => remaining(cell) <= 0),
-      aging: asked.filter((cell) => remaining(cell) > 0 && remaining(cell) <= (this.cells.get(cell)?.leaseMs ?? 0) / 2),
-    };
+    const due: { expired: number[]; aging: number[] } = { expired: [], aging: [] };
+    for (const { cell } of cells) {
+      const held = this.cells.get(cell);
+      if (!held || this.remainingMs(held, nowMs) <= 0) due.expired.push(cell);
+      else if (this.remainingMs(held, nowMs) <= held.leaseMs / 2) due.aging.push(cell);
+    }
+    return due;
   }
 
   /** Asks for a lease. `nowMs` was read before the request leaves. */
@@ -66,9 +70,9 @@ export class Replica {
   /** A lease has been granted; it may have run out on the way. */
   granted({ cell, askedAtMs }: Renewal, grant: LeaseGrant, nowMs: number): void {
     const held = this.#learn(cell, grant.window);
-    const endsAtMs = this.leaseEndsAtMs(askedAtMs, grant.leaseMs, nowMs);
-    if (endsAtMs <= held.leaseEndsAtMs) return;
-    Object.assign(held, { leaseEndsAtMs: endsAtMs, leaseMs: grant.leaseMs, edgeLeaseMs: grant.edgeLeaseMs });
+    held.leaseEndsAtMs = Math.max(held.leaseEndsAtMs, this.leaseEndsAtMs(askedAtMs, grant.leaseMs, nowMs));
+    held.leaseMs = grant.leaseMs;
+    held.edgeLeaseMs = grant.edgeLeaseMs;
   }
 
   /** Takes in floors that were raised. What this answers is a promise for all answers to come. */
@@ -83,7 +87,7 @@ export class Replica {
 
   protected answerOf(cell: number, since: number | null, nowMs: number): CellSync {
     const held = this.cells.get(cell);
-    if (!held || this.remainingMs(cell, nowMs) <= 0) return { cell, answered: false };
+    if (!held || this.remainingMs(held, nowMs) <= 0) return { cell, answered: false };
     return { cell, answered: true, edgeLeaseMs: held.edgeLeaseMs, window: held.window.view(since) };
   }
 
@@ -91,8 +95,8 @@ export class Replica {
     return askedAtMs + leaseMs;
   }
 
-  protected remainingMs(cell: number, nowMs: number): number {
-    return (this.cells.get(cell)?.leaseEndsAtMs ?? nowMs) - nowMs;
+  protected remainingMs(held: CellLease, nowMs: number): number {
+    return held.leaseEndsAtMs - nowMs;
   }
 
   #learn(cell: number, window: FloorView): CellLease {
@@ -101,7 +105,12 @@ export class Replica {
       held.window.merge(window);
       return held;
     }
-    const fresh = { window: new FloorWindow(window), leaseEndsAtMs: Number.NEGATIVE_INFINITY, leaseMs: 0, edgeLeaseMs: 0 };
+    const fresh = {
+      window: new FloorWindow(window, this.#floorsKeptMax),
+      leaseEndsAtMs: Number.NEGATIVE_INFINITY,
+      leaseMs: 0,
+      edgeLeaseMs: 0,
+    };
     this.cells.set(cell, fresh);
     return fresh;
   }

@@ -33,6 +33,18 @@ export const tunablesSchema = z.object(tunableFields).superRefine((fields, conte
     context.addIssue({ code: "custom", path: ["PUSH_TIMEOUT_MS"], message: "must be at most REPLICA_LEASE_MS" });
 });
 
+/** How long a question may take before it counts as not answered, in milliseconds, by who is asked. */
+export const DEADLINES_MS = {
+  /** A replica, by an edge. */
+  replica: 3_000,
+  /** A cell, by an edge. */
+  cell: 5_000,
+  /** A cell, by a replica that wants a lease. */
+  lease: 3_000,
+  /** KV, by an edge: after that the cell is asked instead. */
+  kv: 1_000,
+} as const;
+
 /** What the protocol's machines are made with. Durations in milliseconds. */
 export interface Tunables {
   readonly edgeLeaseMs: number;
@@ -89,7 +101,7 @@ export function worstCaseOf(tunables: Tunables): WorstCase {
   return {
     edgeLeaseBoundMs,
     replicaLeaseBoundMs,
-    revocationMs: edgeLeaseBoundMs,
-    revocationWithDeadReplicaMs: replicaLeaseBoundMs + edgeLeaseBoundMs,
+    revocationMs: edgeLeaseBoundMs + tunables.clockLagMs,
+    revocationWithDeadReplicaMs: replicaLeaseBoundMs + edgeLeaseBoundMs + tunables.clockLagMs,
   };
 }

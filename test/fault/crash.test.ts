@@ -13,7 +13,7 @@ import { chainFaults, entryFaults, gatewayFaults, listingFaults, validationFault
 import { kvFaults, strayNames, tokenIdOf } from "./convergence.ts";
 import { KillableSystem } from "./killable-system.ts";
 import { Load, type Target } from "./load.ts";
-import { Random } from "./random.ts";
+import { Random } from "../random.ts";
 
 const KILLS = Number(process.env["KILLS"] ?? 4);
 const SEED = Number(process.env["SEED"] ?? Math.floor(Math.random() * 2 ** 32));

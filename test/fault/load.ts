@@ -5,7 +5,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { ApiCallError, callApi, type Json } from "../../local/api-client.ts";
 import type { KillableSystem } from "./killable-system.ts";
-import { Random } from "./random.ts";
+import { Random } from "../random.ts";
 
 /** A key as the client that asked for it knows it. */
 export interface TrackedKey {

@@ -1,4 +1,4 @@
-/** Chance that can be had again: everything random in the fault tests follows from one seed. */
+/** Chance that can be had again: everything random in the fault tests and in the simulation follows from one seed. */
 
 /** A seeded generator (mulberry32): the same seed gives the same numbers on every machine. */
 export class Random {

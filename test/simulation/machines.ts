@@ -1,0 +1,33 @@
+/**
+ * The state machines of the product, as the simulation makes them. A mutant is another set of these, wrong in one respect: the
+ * product itself has no switch for being wrong.
+ */
+import { KeyMemory } from "../../core/edge/key-memory.ts";
+import { EdgeRequest, type Candidate, type Edge } from "../../core/edge/request.ts";
+import { EdgeViews } from "../../core/protocol/edge-views.ts";
+import { Primary, type PrimaryStorage, type StoredHolder } from "../../core/protocol/primary.ts";
+import { Replica } from "../../core/protocol/replica.ts";
+import type { Tunables } from "../../core/protocol/tunables.ts";
+
+export interface Machines {
+  primary(cell: number, tunables: Tunables, storage: PrimaryStorage, stored: readonly StoredHolder[], nowMs: number): Primary;
+  replica(name: string, epoch: number, floorsKeptMax: number): Replica;
+  edgeViews(floorsKeptMax: number): EdgeViews;
+  keyMemory(): KeyMemory;
+  edgeRequest(edge: Edge, candidate: Candidate): EdgeRequest;
+  /** Whether a process that answers from memory touches storage first. */
+  readonly touchesStorage: boolean;
+  /** Whether a change of roles returns only when every cell has it in force. */
+  readonly waitsForCells: boolean;
+}
+
+/** The product as it is. */
+export const PRODUCT: Machines = {
+  primary: (...input) => new Primary(...input),
+  replica: (...input) => new Replica(...input),
+  edgeViews: (...input) => new EdgeViews(...input),
+  keyMemory: () => new KeyMemory(),
+  edgeRequest: (...input) => new EdgeRequest(...input),
+  touchesStorage: true,
+  waitsForCells: true,
+};

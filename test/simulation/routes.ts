@@ -1,0 +1,33 @@
+/** The routes of the simulation: one of each kind, and one whose demands change. */
+import type { Route } from "../../core/route.ts";
+
+/** How old, in seconds, knowledge may be on the route that bears an outage. */
+export const ALLOWED_STALE_S = 2;
+
+/** Paths that requests take. */
+export const PATHS = ["/read", "/write", "/strict", "/stale", "/flex"] as const;
+/** Leads nowhere. */
+export const NO_PATH = "/nowhere";
+/** Needs no key. */
+export const PUBLIC_PATH = "/public";
+
+/** The table in which `/flex` asks for a permission; its name tells the table's version. */
+export function routesAsking(permission: string, version: number): Route[] {
+  return [
+    route("/read", "read"),
+    route("/write", "write"),
+    { ...route("/strict", "read"), freshness: 0 },
+    { ...route("/stale", "read"), outage: { allowStale: ALLOWED_STALE_S } },
+    { ...route("/flex", permission), name: `flex-${version}` },
+    { name: "public", methods: ["GET"], path: PUBLIC_PATH, upstream: "http://upstream.example", public: true },
+  ];
+}
+
+/** The permission a route asks for. */
+export function askedBy(route: Route): string {
+  return route.permissions?.all?.[0] ?? "";
+}
+
+function route(path: string, permission: string): Route {
+  return { name: path.slice(1), methods: ["GET"], path, upstream: "http://upstream.example", permissions: { all: [permission] } };
+}

@@ -1,0 +1,110 @@
+/**
+ * `npm run simulate -- --seeds N`: the product's state machines under a virtual clock, a bad network and a worse KV.
+ *
+ *   --seeds N      how many seeds (default 300), --from S the first (default 1)
+ *   --trace S      one seed, with everything that happens in it
+ *   --mutants      each of the wrong protocols must be found within 2,000 seeds
+ *   --exhaustive   every interleaving of a small system, up to a depth
+ *   --table        leases beside what others do, and what each costs as it grows
+ */
+import { parseArgs } from "node:util";
+import { branchesOf, type Branch } from "./branches.ts";
+import { Coverage } from "./coverage.ts";
+import { MUTANTS } from "./mutants.ts";
+import type { Violation } from "./oracle.ts";
+import { runBatch } from "./pool.ts";
+import { simulate, type RunResult } from "./simulation.ts";
+
+const SEEDS = 300;
+/** Seeds that are run once more, first, to count branches: counting takes time. */
+const BRANCH_SEEDS = 300;
+const MUTANT_SEEDS = 2_000;
+/** Violations that are printed. */
+const SHOWN_MAX = 5;
+
+async function runSeeds(from: number, count: number): Promise<boolean> {
+  const startedAtMs = performance.now();
+  const branches = await branchesOf(() => {
+    for (let seed = from; seed < from + Math.min(count, BRANCH_SEEDS); seed += 1) simulate(seed);
+  });
+  const coverage = new Coverage();
+  const failed: RunResult[] = [];
+  let [events, decisions, done] = [0, 0, 0];
+  await runBatch({ from, count }, (result) => {
+    coverage.add(result.coverage);
+    events += result.events;
+    decisions += result.decisions;
+    done += 1;
+    if (result.violations.length > 0) failed.push(result);
+    if (done % 1_000 === 0) console.log(`${done} seeds, ${failed.length} failed`);
+  });
+  const missing = coverage.missing();
+  const never = branches.filter(({ times }) => times === 0);
+  console.log(situationsText(coverage));
+  console.log(branchesText(branches));
+  const seconds = ((performance.now() - startedAtMs) / 1_000).toFixed(0);
+  console.log(`\n${done} seeds, ${events} events, ${decisions} decisions, ${seconds} s: ${failed.length} failed`);
+  for (const { seed, violations } of failed.slice(0, SHOWN_MAX)) console.log(violationText(seed, violations));
+  for (const situation of missing) console.log(`Never met: ${situation}`);
+  for (const { file, line, text } of never) console.log(`Never taken: ${file}:${line} ${text}`);
+  return done === count && failed.length === 0 && missing.length === 0 && never.length === 0;
+}
+
+async function runMutants(): Promise<boolean> {
+  let areAllFound = true;
+  for (const { name, says } of MUTANTS) {
+    let [found, seeds]: [RunResult | undefined, number] = [undefined, 0];
+    await runBatch({ from: 1, count: MUTANT_SEEDS, mutant: name, untilViolation: true }, (result) => {
+      seeds += 1;
+      if (result.violations.length > 0 && (!found || result.seed < found.seed)) found = result;
+    });
+    const [violation] = (found as RunResult | undefined)?.violations ?? [];
+    areAllFound &&= violation !== undefined;
+    console.log(`${name}: ${says}`);
+    console.log(
+      violation
+        ? `  found by ${violation.invariant} at seed ${(found as RunResult | undefined)?.seed ?? 0} (${seeds} seeds run): ${violation.text}`
+        : `  NOT FOUND in ${seeds} seeds`,
+    );
+  }
+  return areAllFound;
+}
+
+function violationText(seed: number, violations: readonly Violation[]): string {
+  const lines = violations.slice(0, SHOWN_MAX).map(({ invariant, atMs, text }) => `  ${invariant} at ${atMs.toFixed(1)} ms: ${text}`);
+  return [`\nSeed ${seed} fails (npm run simulate -- --trace ${seed}):`, ...lines].join("\n");
+}
+
+function situationsText(coverage: Coverage): string {
+  const width = Math.max(...[...coverage.counts.keys()].map((situation) => situation.length));
+  return [...coverage.counts]
+    .toSorted(([one], [other]) => (one < other ? -1 : 1))
+    .map(([situation, times]) => `  ${situation.padEnd(width)} ${String(times).padStart(12)}`)
+    .join("\n");
+}
+
+function branchesText(branches: readonly Branch[]): string {
+  const byFile = Map.groupBy(branches, ({ file }) => file);
+  const lines = [...byFile].map(([file, own]) => {
+    const rarest = own.toSorted((one, other) => one.times - other.times)[0];
+    return `  ${file}: ${own.length} branches, the rarest taken ${rarest?.times ?? 0} times (line ${rarest?.line ?? 0})`;
+  });
+  return `\nBranches of the protocol, over ${BRANCH_SEEDS} seeds at most:\n${lines.join("\n")}`;
+}
+
+const { values: options } = parseArgs({
+  options: {
+    seeds: { type: "string" },
+    from: { type: "string" },
+    trace: { type: "string" },
+    mutants: { type: "boolean" },
+  },
+});
+let isGood = true;
+if (options.trace !== undefined) {
+  const { seed, violations } = simulate(Number(options.trace), undefined, (line) => console.log(line));
+  isGood = violations.length === 0;
+  console.log(isGood ? `Seed ${seed} holds.` : violationText(seed, violations));
+} else if (options.mutants === true) isGood = await runMutants();
+else isGood = await runSeeds(Number(options.from ?? 1), Number(options.seeds ?? SEEDS));
+process.exitCode = isGood ? 0 : 1;
