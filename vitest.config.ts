@@ -12,7 +12,6 @@ function systemProject(name: string) {
 
 export default defineConfig({
   test: {
-    passWithNoTests: true,
     silent: "passed-only",
     projects: [
       { test: { name: "unit", include: ["test/unit/**/*.test.ts"] } },
@@ -23,6 +22,7 @@ export default defineConfig({
       systemProject("clients"),
       systemProject("e2e"),
       systemProject("fault"),
+      systemProject("simulation"),
     ],
   },
 });

@@ -15,7 +15,6 @@ const RECORDS_MAX = 10_000;
 const RECORDS_SIZE_MAX = 16_000_000;
 /** What a record costs besides its permissions, in the same measure. */
 const RECORD_SIZE = 600;
-const UNKNOWN_MAX = 10_000;
 /** Milliseconds for which an id that the ledger does not know is not asked for again. Ids are random and come from the ledger, so none becomes known later. */
 const UNKNOWN_KEPT_MS = 5_000;
 
@@ -26,8 +25,13 @@ export interface KnownRecord {
 }
 
 export class KeyMemory {
-  readonly #records = new LRUCache<string, KnownRecord>({ max: RECORDS_MAX, maxSize: RECORDS_SIZE_MAX, sizeCalculation: sizeOf });
-  readonly #unknownUntilMs = new LRUCache<string, number>({ max: UNKNOWN_MAX });
+  readonly #records: LRUCache<string, KnownRecord>;
+  readonly #unknownUntilMs: LRUCache<string, number>;
+
+  constructor(recordsMax: number = RECORDS_MAX) {
+    this.#records = new LRUCache({ max: recordsMax, maxSize: RECORDS_SIZE_MAX, sizeCalculation: sizeOf });
+    this.#unknownUntilMs = new LRUCache({ max: recordsMax });
+  }
 
   /** What is known of a token. */
   known(tokenId: string): KnownRecord | undefined {

@@ -118,6 +118,11 @@ export class EdgeViews {
     this.#backgroundSinceMs = Number.NEGATIVE_INFINITY;
   }
 
+  /** All it knows, to be looked at. */
+  toJSON(): unknown {
+    return { cells: [...this.cells], questions: this.#questions, backgroundSinceMs: this.#backgroundSinceMs };
+  }
+
   protected viewAfter(
     held: CellView | undefined,
     { askedAtMs, ordinal }: Refresh,

@@ -65,6 +65,11 @@ export class FloorWindow {
     return standing;
   }
 
+  /** All it knows, to be looked at. */
+  toJSON(): FloorView {
+    return this.view(null);
+  }
+
   #replace(view: FloorView): void {
     this.#floors = new Map();
     this.#base = view.completeFrom;

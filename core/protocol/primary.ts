@@ -128,6 +128,16 @@ export class Primary {
     return { pushes, inForce, wakeAtMs: this.#wakeAtMs(nowMs) };
   }
 
+  /** All it knows, to be looked at. */
+  toJSON() {
+    const barriers = [...this.#barriers.values()].map((barrier) => ({
+      ...barrier,
+      waiting: [...barrier.waiting.values()],
+      outcomes: [...barrier.outcomes],
+    }));
+    return { seq: this.#seq, holders: [...this.holders.values()], barriers };
+  }
+
   /** When the lease granted at this moment will have run out for sure. */
   protected leaseOverByMs(holder: StoredHolder, nowMs: number): number {
     return nowMs + leaseBoundMs(holder.leaseMs, this.tunables);

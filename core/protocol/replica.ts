@@ -85,6 +85,11 @@ export class Replica {
     return { cells: cells.map(({ cell, since }) => this.answerOf(cell, since, nowMs)) };
   }
 
+  /** All it knows, to be looked at. */
+  toJSON(): unknown {
+    return { name: this.#name, epoch: this.#epoch, cells: [...this.cells] };
+  }
+
   protected answerOf(cell: number, since: number | null, nowMs: number): CellSync {
     const held = this.cells.get(cell);
     if (!held || this.remainingMs(held, nowMs) <= 0) return { cell, answered: false };

@@ -9,6 +9,10 @@ import { Primary, type PrimaryStorage, type StoredHolder } from "../../core/prot
 import { Replica } from "../../core/protocol/replica.ts";
 import type { Tunables } from "../../core/protocol/tunables.ts";
 
+/** Few, so that keys are forgotten and come again. */
+export const KEYS_REMEMBERED = 12;
+
+/** How each machine is made. */
 export interface Machines {
   primary(cell: number, tunables: Tunables, storage: PrimaryStorage, stored: readonly StoredHolder[], nowMs: number): Primary;
   replica(name: string, epoch: number, floorsKeptMax: number): Replica;
@@ -26,7 +30,7 @@ export const PRODUCT: Machines = {
   primary: (...input) => new Primary(...input),
   replica: (...input) => new Replica(...input),
   edgeViews: (...input) => new EdgeViews(...input),
-  keyMemory: () => new KeyMemory(),
+  keyMemory: () => new KeyMemory(KEYS_REMEMBERED),
   edgeRequest: (...input) => new EdgeRequest(...input),
   touchesStorage: true,
   waitsForCells: true,

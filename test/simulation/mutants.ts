@@ -11,7 +11,7 @@ import { Primary, type PrimaryStorage, type StoredHolder } from "../../core/prot
 import { Replica } from "../../core/protocol/replica.ts";
 import type { Tunables } from "../../core/protocol/tunables.ts";
 import type { Route } from "../../core/route.ts";
-import { PRODUCT, type Machines } from "./machines.ts";
+import { KEYS_REMEMBERED, PRODUCT, type Machines } from "./machines.ts";
 
 /** A mutant and what is wrong with it. */
 export interface Mutant {
@@ -221,7 +221,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "raises_the_dead",
     says: "a fill replaces whatever is there, tombstones too",
-    machines: { ...PRODUCT, keyMemory: () => new RaisesTheDead() },
+    machines: { ...PRODUCT, keyMemory: () => new RaisesTheDead(KEYS_REMEMBERED) },
   },
   {
     name: "returns_before_other_cells",

@@ -14,11 +14,11 @@ export const PUBLIC_PATH = "/public";
 /** The table in which `/flex` asks for a permission; its name tells the table's version. */
 export function routesAsking(permission: string, version: number): Route[] {
   return [
-    route("/read", "read"),
-    route("/write", "write"),
-    { ...route("/strict", "read"), freshness: 0 },
-    { ...route("/stale", "read"), outage: { allowStale: ALLOWED_STALE_S } },
-    { ...route("/flex", permission), name: `flex-${version}` },
+    routeTo("/read", "read"),
+    routeTo("/write", "write"),
+    { ...routeTo("/strict", "read"), freshness: 0 },
+    { ...routeTo("/stale", "read"), outage: { allowStale: ALLOWED_STALE_S } },
+    { ...routeTo("/flex", permission), name: `flex-${version}` },
     { name: "public", methods: ["GET"], path: PUBLIC_PATH, upstream: "http://upstream.example", public: true },
   ];
 }
@@ -28,6 +28,6 @@ export function askedBy(route: Route): string {
   return route.permissions?.all?.[0] ?? "";
 }
 
-function route(path: string, permission: string): Route {
+function routeTo(path: string, permission: string): Route {
   return { name: path.slice(1), methods: ["GET"], path, upstream: "http://upstream.example", permissions: { all: [permission] } };
 }

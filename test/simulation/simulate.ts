@@ -2,20 +2,23 @@
  * `npm run simulate -- --seeds N`: the product's state machines under a virtual clock, a bad network and a worse KV.
  *
  *   --seeds N      how many seeds (default 300), --from S the first (default 1)
- *   --trace S      one seed, with everything that happens in it
+ *   --trace S      one seed, with everything that happens in it; with --mutant NAME, of a wrong protocol
  *   --mutants      each of the wrong protocols must be found within 2,000 seeds
- *   --exhaustive   every interleaving of a small system, up to a depth
+ *   --exhaustive   every interleaving of a small system, up to --depth D (default 10)
  *   --table        leases beside what others do, and what each costs as it grows
  */
 import { parseArgs } from "node:util";
 import { branchesOf, type Branch } from "./branches.ts";
 import { Coverage } from "./coverage.ts";
+import { explore } from "./exhaustive.ts";
+import { PRODUCT } from "./machines.ts";
 import { MUTANTS } from "./mutants.ts";
 import type { Violation } from "./oracle.ts";
 import { runBatch } from "./pool.ts";
 import { simulate, type RunResult } from "./simulation.ts";
 
 const SEEDS = 300;
+const DEPTH = 10;
 /** Seeds that are run once more, first, to count branches: counting takes time. */
 const BRANCH_SEEDS = 300;
 const MUTANT_SEEDS = 2_000;
@@ -70,6 +73,27 @@ async function runMutants(): Promise<boolean> {
   return areAllFound;
 }
 
+/** Wrong protocols that the small system must find, or its silence would mean nothing. */
+const SMALL_MUTANTS = ["returns_before_acknowledgements", "ignores_edge_leases", "forgets_leases_on_restart"];
+const SMALL_MUTANT_DEPTH = 6;
+
+function runExhaustive(depth: number): boolean {
+  console.log("One primary, two replicas, two edges at work, two operations, one crash, one lost message, in every order:");
+  const { states, transitions, violation } = explore(depth, PRODUCT, (level, seen) => console.log(`  ${level} steps: ${seen} states`));
+  console.log(
+    violation
+      ? `FAILS after:\n  ${violation.join("\n  ")}`
+      : `Nothing fails in ${states} states, ${transitions} transitions, ${depth} steps deep.`,
+  );
+  let areFound = true;
+  for (const { name, machines } of MUTANTS.filter((mutant) => SMALL_MUTANTS.includes(mutant.name))) {
+    const found = explore(SMALL_MUTANT_DEPTH, machines, () => {}).violation;
+    areFound &&= found !== undefined;
+    console.log(`${name}: ${found ? `found after ${found.length - 1} steps: ${found.join("; ")}` : "NOT FOUND"}`);
+  }
+  return violation === undefined && areFound;
+}
+
 function violationText(seed: number, violations: readonly Violation[]): string {
   const lines = violations.slice(0, SHOWN_MAX).map(({ invariant, atMs, text }) => `  ${invariant} at ${atMs.toFixed(1)} ms: ${text}`);
   return [`\nSeed ${seed} fails (npm run simulate -- --trace ${seed}):`, ...lines].join("\n");
@@ -98,13 +122,18 @@ const { values: options } = parseArgs({
     from: { type: "string" },
     trace: { type: "string" },
     mutants: { type: "boolean" },
+    mutant: { type: "string" },
+    exhaustive: { type: "boolean" },
+    depth: { type: "string" },
   },
 });
 let isGood = true;
 if (options.trace !== undefined) {
-  const { seed, violations } = simulate(Number(options.trace), undefined, (line) => console.log(line));
+  const machines = MUTANTS.find(({ name }) => name === options.mutant)?.machines ?? PRODUCT;
+  const { seed, violations } = simulate(Number(options.trace), machines, (line) => console.log(line));
   isGood = violations.length === 0;
   console.log(isGood ? `Seed ${seed} holds.` : violationText(seed, violations));
 } else if (options.mutants === true) isGood = await runMutants();
+else if (options.exhaustive === true) isGood = runExhaustive(Number(options.depth ?? DEPTH));
 else isGood = await runSeeds(Number(options.from ?? 1), Number(options.seeds ?? SEEDS));
 process.exitCode = isGood ? 0 : 1;

@@ -19,6 +19,7 @@ const machines = order.mutant === undefined ? PRODUCT : MUTANTS.find(({ name }) 
 if (!machines) throw new Error(`there is no mutant ${order.mutant ?? ""}`);
 for (let seed = order.from; seed < order.below; seed += order.step) {
   const result: RunResult = simulate(seed, machines);
+  // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread has no origin
   parentPort?.postMessage(result);
   if (order.untilViolation && result.violations.length > 0) break;
 }
