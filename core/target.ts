@@ -11,14 +11,15 @@ export interface Target {
   readonly path: string;
   /** Query string with its "?", or empty. Passed on unchanged, never looked into. */
   readonly search: string;
+  readonly isHttps: boolean;
 }
 
-const ABSOLUTE_URL = /^https?:\/\/([^/?#\\]*)([^?]*)(.*)$/is;
+const ABSOLUTE_URL = /^(https?):\/\/([^/?#\\]*)([^?]*)(.*)$/is;
 const PORT = /:\d*$/;
 
 /** Reads an absolute http(s) URL; anything else has the empty path, which no route matches. */
 export function readTarget(url: string): Target {
-  const [, authority = "", path = "", search = ""] = ABSOLUTE_URL.exec(url) ?? [];
+  const [, scheme = "", authority = "", path = "", search = ""] = ABSOLUTE_URL.exec(url) ?? [];
   const host = authority.replace(PORT, "").toLowerCase();
-  return { host: host.endsWith(".") ? host.slice(0, -1) : host, path, search };
+  return { host: host.endsWith(".") ? host.slice(0, -1) : host, path, search, isHttps: scheme.length === "https".length };
 }

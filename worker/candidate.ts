@@ -5,14 +5,18 @@ import { readTarget } from "../core/target.ts";
 import type { GatewayConfiguration } from "./configuration.ts";
 import { readPresented } from "./presented.ts";
 
-/** The request with its key and path in order; or why it is refused, at no cost. */
-export function candidateOf(request: Request, configuration: GatewayConfiguration): Candidate | Refused {
-  const presented = readPresented(request, configuration);
+/** The request with its key and path in order; or why it is refused, at no cost. `isKnown` tells token ids that are in memory. */
+export function candidateOf(
+  request: Request,
+  configuration: GatewayConfiguration,
+  isKnown: (tokenId: string) => boolean,
+): Candidate | Refused {
+  const presented = readPresented(request, configuration, isKnown);
   return typeof presented === "string" ? { reason: presented } : withTarget(request, presented);
 }
 
 function withTarget(request: Request, presented: Presented | null): Candidate | Refused {
-  const { host, path: sentPath, search } = readTarget(request.url);
+  const { host, path: sentPath, search, isHttps } = readTarget(request.url);
   const path = normalisePath(sentPath);
-  return isPathFault(path) ? { reason: path } : { method: request.method, host, path, search, presented };
+  return isPathFault(path) ? { reason: path } : { method: request.method, host, path, search, isHttps, presented };
 }

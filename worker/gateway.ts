@@ -56,17 +56,18 @@ class Exchange {
     this.#context = context;
     this.#isolate = isolate;
     this.#requestId = mintRequestId(isolate.ports.randomUuid);
-    this.#timing = new Timing(isolate.ports.now);
+    this.#timing = new Timing(isolate.ports.now, isolate.configuration.serverTiming);
   }
 
   answer(): Response | Promise<Response> {
-    const candidate = candidateOf(this.#request, this.#isolate.configuration);
-    return "reason" in candidate ? this.#refuse(candidate, true) : this.#answerCandidate(candidate);
+    const { configuration, edge } = this.#isolate;
+    const candidate = candidateOf(this.#request, configuration, (tokenId) => edge.keys.known(tokenId) !== undefined);
+    return "reason" in candidate ? this.#refuse(candidate) : this.#answerCandidate(candidate);
   }
 
   async #answerCandidate(candidate: Candidate): Promise<Response> {
     const decision = await this.#decide(candidate);
-    return "reason" in decision ? this.#refuse(decision) : this.#forward(decision);
+    return "reason" in decision ? this.#refuse(decision) : this.#forward(candidate, decision);
   }
 
   /** Steps until there is a decision. What goes wrong on the way is a refusal too. */
@@ -75,9 +76,10 @@ class Exchange {
     try {
       const request = new EdgeRequest(edge, candidate);
       for (;;) {
-        const step = request.step(ports.now());
+        const nowMs = ports.now();
+        const step = request.step(nowMs);
         if ("decision" in step) {
-          this.#renewViews(request.cells);
+          this.#renewViews(request.cells, nowMs);
           return step.decision;
         }
         const replica = this.#isolate.replica.nameFor(this.#request);
@@ -89,24 +91,24 @@ class Exchange {
   }
 
   /** Has one request renew the leases before they run out, after its own answer. */
-  #renewViews(cells: readonly number[]): void {
-    const { edge, ledger, ports, replica } = this.#isolate;
-    if (edge.views.beginBackground(cells, ports.now())) this.#context.waitUntil(ledger.refreshInBackground(replica.nameFor(this.#request)));
+  #renewViews(cells: readonly number[], nowMs: number): void {
+    const { edge, ledger, replica } = this.#isolate;
+    if (edge.views.beginBackground(cells, nowMs)) this.#context.waitUntil(ledger.refreshInBackground(replica.nameFor(this.#request)));
   }
 
-  #refuse(refused: Refused, withoutIo = false): Response {
+  #refuse(refused: Refused): Response {
     const response = refusalResponse(refused.reason, {
       requestId: this.#requestId,
       method: this.#request.method,
       missing: refused.missing,
     });
-    return this.#finish(refused, response, withoutIo);
+    return this.#finish(refused, response);
   }
 
-  async #forward(allowed: Allowed): Promise<Response> {
+  async #forward(candidate: Candidate, allowed: Allowed): Promise<Response> {
     try {
-      const outgoing = upstreamRequest(this.#request, allowed, this.#requestId);
-      const answer = await this.#timing.span("upstream", () => send(outgoing, this.#isolate.ports.fetch));
+      const outgoing = upstreamRequest(this.#request, candidate, allowed, this.#requestId);
+      const answer = await this.#timing.span("upstream", () => send(outgoing, candidate.method, this.#isolate.ports.fetch));
       const response = clientResponse(answer, this.#requestId);
       return response ? this.#finish(allowed, response) : this.#unreachable(allowed, "InterimResponse");
     } catch (error) {
@@ -118,7 +120,7 @@ class Exchange {
     return this.#refuse({ reason: "upstream_unreachable", cause, route, ...(basis && { basis }), ...(record && { record }) });
   }
 
-  #finish(decision: Decision, response: Response, withoutIo = false): Response {
+  #finish(decision: Decision, response: Response): Response {
     const { configuration, ports } = this.#isolate;
     const circumstances = {
       requestId: this.#requestId,
@@ -126,9 +128,7 @@ class Exchange {
       status: response.status,
       ms: this.#timing.elapsedMs(),
     };
-    const line = decisionLine(decision, circumstances);
-    if (withoutIo) ports.logWithOthers(line, this.#context);
-    else ports.log(line);
+    ports.log(decisionLine(decision, circumstances), this.#context);
     if (decision.basis?.stale === true) ports.count("stale_decision");
     if (response.status === SWITCHING_PROTOCOLS) return response;
     if (configuration.serverTiming) response.headers.append("Server-Timing", this.#timing.header());

@@ -37,21 +37,29 @@ export const REQUEST_HEADERS_REMOVED: ReadonlySet<string> = new Set([
 /** Whole families that are not passed on: what the gateway says of the caller and of the way, and what is meant for proxies. */
 export const REQUEST_HEADER_PREFIXES_REMOVED = ["portcullis-", "x-forwarded-", "proxy-"] as const;
 
-/** Headers of a response that are not passed on: hop-by-hop. `Upgrade` stays for 101, whose response is passed as it is. */
-export const RESPONSE_HEADERS_REMOVED = [
-  "connection",
-  "keep-alive",
-  "proxy-connection",
-  "transfer-encoding",
-  "trailer",
-  "upgrade",
-] as const;
+/**
+ * Headers of a response that are not passed on: hop-by-hop. The platform itself keeps `Connection` and `Transfer-Encoding`.
+ * `Upgrade` stays for 101, whose response is passed as it is.
+ */
+export const RESPONSE_HEADERS_REMOVED = ["keep-alive", "proxy-connection", "trailer", "upgrade"] as const;
 
-/** How the gateway names itself in `Via` (RFC 9110 section 7.6.3). */
+/** How the gateway names itself in `Via` on requests, as a gateway must; on responses it need not (RFC 9110 section 7.6.3). */
 export const VIA = "1.1 portcullis";
+
+/** Names that have been judged; the same few come with every request. */
+const judged = new Map<string, boolean>();
+const JUDGED_MAX = 1_000;
 
 /** Whether a request header of this lower-case name is passed on. */
 export function passesUpstream(name: string): boolean {
+  const known = judged.get(name);
+  if (known !== undefined) return known;
+  const passes = judge(name);
+  if (judged.size < JUDGED_MAX) judged.set(name, passes);
+  return passes;
+}
+
+function judge(name: string): boolean {
   const read = name.replace(/[^a-z0-9]/g, "-");
   return !REQUEST_HEADERS_REMOVED.has(read) && !REQUEST_HEADER_PREFIXES_REMOVED.some((prefix) => read.startsWith(prefix));
 }

@@ -1,8 +1,7 @@
 /**
- * Lines of refusals that cost no I/O, on their way to the log. A call of the platform's log costs about a quarter of such a
- * refusal, and they may come in floods; so those of the same moment share one call, in which each is still a line of JSON of its
- * own. A line waits 50 ms, or, should its request be cut off, until the next such refusal; an isolate that dies takes fewer
- * than 32 lines with it.
+ * Lines on their way to the log. A call of the platform's log costs about a quarter of a whole refusal, and is what a log is
+ * paid by; so under load lines of the same moment share one call, in which each is still a line of JSON of its own. A line waits
+ * 50 ms, or, should its request be cut off, until the next decision; an isolate that dies takes fewer than 32 lines with it.
  */
 import type { RequestContext } from "./ports.ts";
 

@@ -22,11 +22,10 @@ export function platformPorts(bindings: GatewayBindings): GatewayPorts {
   return {
     readKv: (name) => bindings.KEYS.get(name, { type: "text", cacheTtl: KV_CACHE_TTL_S }),
     ledger: bindings.LEDGER_READER,
-    fetch: (request) => fetch(request),
+    fetch: (url, init) => fetch(url, init),
     now: () => Date.now(),
     randomUuid: () => crypto.randomUUID(),
-    log: (line) => console.log(line),
-    logWithOthers: (line, context) => batch.add(line, context),
+    log: (line, context) => batch.add(line, context),
     count: (event) => bindings.METRICS?.writeDataPoint({ indexes: [event], blobs: [event], doubles: [1] }),
   };
 }

@@ -1,4 +1,5 @@
 /** What the gateway needs from the outside, so that tests and the benchmark can count and fail every call. */
+import type { Fetch } from "./forward.ts";
 import type { LedgerReader } from "../core/ledger-reader.ts";
 
 /** The part of a request's execution context that lets work go on after the answer. */
@@ -15,15 +16,13 @@ export interface GatewayPorts {
   readonly readKv: (name: string) => Promise<string | null>;
   readonly ledger: LedgerReader;
   /** Towards the upstream. */
-  readonly fetch: (request: Request) => Promise<Response>;
+  readonly fetch: Fetch;
   /** Milliseconds since the epoch. */
   readonly now: () => number;
   /** A fresh random UUID (RFC 9562 section 5.4). */
   readonly randomUuid: () => string;
-  /** Takes one line of structured log. */
-  readonly log: (line: string) => void;
-  /** The same for lines of which there may be a flood: it may be written a moment later, together with others. */
-  readonly logWithOthers: (line: string, context: RequestContext) => void;
+  /** Takes one line of structured log; it may be written a moment later, together with others. */
+  readonly log: (line: string, context: RequestContext) => void;
   /** Counts something an operator should hear of. */
   readonly count: (event: CountedEvent) => void;
 }

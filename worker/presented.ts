@@ -7,12 +7,16 @@ import { parseToken } from "../core/token.ts";
 import type { GatewayConfiguration } from "./configuration.ts";
 
 /** The key a request presents, null for a request without a credential, or why it is refused. Synchronous: a made-up key costs no I/O. */
-export function readPresented(request: Request, configuration: GatewayConfiguration): Presented | null | Reason {
+export function readPresented(
+  request: Request,
+  configuration: GatewayConfiguration,
+  isKnown: (tokenId: string) => boolean,
+): Presented | null | Reason {
   const { headers } = request;
   const credential = readCredential(headers.get("authorization"), headers.get("x-api-key"), decodeBase64);
   if (credential.kind === "none") return null;
   if (credential.kind === "refused") return credential.reason;
-  const token = parseToken(credential.text, configuration.tokenPrefix, configuration.tagKeys, hmacSha256);
+  const token = parseToken(credential.text, configuration.tokenPrefix, configuration.tagKeys, hmacSha256, isKnown);
   if (typeof token === "string") return token;
   if (token.cell >= configuration.cells) return "forged_token";
   if (!configuration.acceptedEnvironments.has(token.environment)) return "wrong_environment";

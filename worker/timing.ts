@@ -2,20 +2,26 @@
 export class Timing {
   readonly #now: () => number;
   readonly #startedAtMs: number;
-  readonly #spans: string[] = [];
+  /** Undefined when nobody wants them. */
+  readonly #spans: string[] | undefined;
 
-  constructor(now: () => number) {
+  constructor(now: () => number, areSpansWanted: boolean) {
     this.#now = now;
     this.#startedAtMs = now();
+    this.#spans = areSpansWanted ? [] : undefined;
   }
 
   /** Runs a call and notes how long it took, also when it fails. */
-  async span<Value>(name: string, call: () => Promise<Value>): Promise<Value> {
+  span<Value>(name: string, call: () => Promise<Value>): Promise<Value> {
+    return this.#spans ? this.#timed(name, this.#spans, call) : call();
+  }
+
+  async #timed<Value>(name: string, spans: string[], call: () => Promise<Value>): Promise<Value> {
     const from = this.#now();
     try {
       return await call();
     } finally {
-      this.#spans.push(`${name};dur=${this.#now() - from}`);
+      spans.push(`${name};dur=${this.#now() - from}`);
     }
   }
 
@@ -26,6 +32,6 @@ export class Timing {
 
   /** Value of a Server-Timing header. */
   header(): string {
-    return [...this.#spans, `total;dur=${this.elapsedMs()}`].join(", ");
+    return [...(this.#spans ?? []), `total;dur=${this.elapsedMs()}`].join(", ");
   }
 }

@@ -37,6 +37,7 @@ export interface Candidate {
   readonly host: string;
   readonly path: NormalPath;
   readonly search: string;
+  readonly isHttps: boolean;
   readonly presented: Presented | null;
 }
 
@@ -71,8 +72,6 @@ interface Found {
 /** The request may pass to `route`'s upstream. */
 export interface Allowed extends Found {
   readonly route: Route;
-  readonly path: NormalPath;
-  readonly search: string;
 }
 
 /** The request is refused. */
@@ -229,9 +228,8 @@ export class EdgeRequest {
     if (!table) return this.#resolveRoutes(basis, nowMs);
     const route = this.#matched(table);
     if (!route) return refuse({ reason: "no_route", basis });
-    const { presented, path, search } = this.candidate;
-    if (!presented)
-      return route.public === true ? { decision: { route, path, search, basis } } : refuse({ reason: "missing_credential", route, basis });
+    const { presented } = this.candidate;
+    if (!presented) return { decision: route.public === true ? { route, basis } : { reason: "missing_credential", route, basis } };
     if (presented.basic && route.basic !== true) return refuse({ reason: "basic_not_allowed", route, basis });
     return this.#byRecord(presented, { route, basis }, nowMs);
   }
@@ -245,8 +243,7 @@ export class EdgeRequest {
       return need ? { needs: [need] } : refuse({ ...found, reason: UNREACHABLE });
     }
     const authorization = authorize(record, this.edge.sha256Hex(presented.text), found.route, nowMs);
-    const { path, search } = this.candidate;
-    if (authorization.allowed) return { decision: { ...found, path, search, record: authorization.record } };
+    if (authorization.allowed) return { decision: { route: found.route, basis: found.basis, record: authorization.record } };
     return refuse({ ...authorization, ...found, ...(record.state === "active" && { record }) });
   }
 

@@ -6,6 +6,7 @@
 import { parseArgs } from "node:util";
 import type { Outcome } from "./load-generator.ts";
 import { Load } from "./load.ts";
+import { startPeer, type Peer } from "./peer.ts";
 import { median } from "./statistics.ts";
 import { startBenchSystem, type BenchSystem } from "./system.ts";
 import { workerdWithoutOutput } from "./workerd-without-output.ts";
@@ -19,7 +20,10 @@ interface Row {
   readonly p50_ms: number;
   readonly p99_ms: number;
   readonly kv_calls_per_request: number;
+  /** Of the replica and of the cells together. */
   readonly ledger_calls_per_request: number;
+  /** How often the ledger is asked per 1,000 requests when 5,000 come in a second: leases are renewed by time, not by request. */
+  readonly ledger_calls_per_1000_at_5000_rps: number;
 }
 
 /** What is measured, and against what. */
@@ -36,24 +40,28 @@ interface Subject {
 
 const CONNECTIONS = 16;
 const FULL = { rounds: 10, seconds: 2 } as const;
-const QUICK = { rounds: 4, seconds: 1 } as const;
-const COUNTED_REQUESTS = 1_000;
+const QUICK = { rounds: 3, seconds: 0.5 } as const;
+/** How long calls are counted. */
+const COUNTED_SECONDS = 1;
+/** The rate at which the ledger calls are stated. */
+const STATED_RPS = 5_000;
 
-function subjectsOf({ urls, keys }: BenchSystem): Subject[] {
+function subjectsOf({ urls, keys }: BenchSystem, peer: Peer): Subject[] {
+  const [passThrough, refusal, node] = ["bare_passthrough", "bare_401", "bare_node"];
   const gateway = { url: urls.gateway, countingUrl: urls.countingGateway };
+  const good = { bare: passThrough, key: keys.warm, status: 200 };
+  const bad = { bare: refusal, status: 401 };
   return [
-    {
-      name: "bare_passthrough",
-      bare: "bare_passthrough",
-      says: "a Worker that only passes on",
-      url: urls.passThrough,
-      key: keys.warm,
-      status: 200,
-    },
-    { name: "warm", bare: "bare_passthrough", says: "the gateway, a key it knows", ...gateway, key: keys.warm, status: 200 },
-    { name: "bare_401", bare: "bare_401", says: "a Worker that only answers 401", url: urls.bare401, key: keys.forged, status: 401 },
-    { name: "forged", bare: "bare_401", says: "the gateway, a made-up key", ...gateway, key: keys.forged, status: 401 },
-    { name: "malformed", bare: "bare_401", says: "the gateway, not a key at all", ...gateway, key: keys.malformed, status: 401 },
+    { name: passThrough, says: "a Worker that only passes on", url: urls.passThrough, ...good },
+    { name: "warm", says: "the gateway, a key it knows", ...gateway, ...good },
+    { name: "strict", says: "the same with freshness 0", url: urls.strict, countingUrl: urls.countingStrict, ...good },
+    { name: "naive", says: "KV and ledger on every request", url: urls.naive, countingUrl: urls.naive, ...good },
+    { name: "ttl60", says: "a cache of 60 s, with a window of 60 s", url: urls.ttl60, countingUrl: urls.ttl60, ...good },
+    { name: refusal, says: "a Worker that only answers 401", url: urls.bare401, key: keys.forged, ...bad },
+    { name: "forged", says: "the gateway, a made-up key", ...gateway, key: keys.forged, ...bad },
+    { name: "malformed", says: "the gateway, not a key at all", ...gateway, key: keys.malformed, ...bad },
+    { name: node, says: "a Node server that only answers", bare: node, url: peer.bareUrl, key: peer.key, status: 200 },
+    { name: "better_auth_node", says: "better-auth's API keys in it", bare: node, url: peer.url, key: peer.key, status: 200 },
   ];
 }
 
@@ -73,15 +81,11 @@ async function measure(
   }
   const rows: Row[] = [];
   // One after the other: they share the counting gateway.
-  for (const subject of subjects) rows.push(rowOf(subject, outcomes, await callsPerRequest(subject)));
+  for (const subject of subjects) rows.push(rowOf(subject, outcomes, await callsOf(subject, load, COUNTED_SECONDS)));
   return rows;
 }
 
-function rowOf(
-  { name, bare }: Subject,
-  outcomes: ReadonlyMap<string, readonly Outcome[]>,
-  calls: { readonly kv: number; readonly ledger: number },
-): Row {
+function rowOf({ name, bare }: Subject, outcomes: ReadonlyMap<string, readonly Outcome[]>, calls: Calls): Row {
   const own = outcomes.get(name) ?? [];
   const reference = outcomes.get(bare) ?? [];
   const middle = (figure: (outcome: Outcome) => number) => median(own.map(figure));
@@ -91,22 +95,38 @@ function rowOf(
     rps: Math.round(middle(({ rps }) => rps)),
     p50_ms: rounded(middle(({ p50Ms }) => p50Ms)),
     p99_ms: rounded(middle(({ p99Ms }) => p99Ms)),
-    kv_calls_per_request: calls.kv,
-    ledger_calls_per_request: calls.ledger,
+    kv_calls_per_request: rounded(calls.kvPerRequest),
+    ledger_calls_per_request: rounded(calls.ledgerPerRequest),
+    // What is asked for each request stays; what is asked as time passes is spread over more requests.
+    ledger_calls_per_1000_at_5000_rps: rounded(
+      1_000 * (calls.ledgerPerRequest > 0.9 ? calls.ledgerPerRequest : calls.ledgerPerSecond / STATED_RPS),
+    ),
   };
 }
 
-/** Calls of a gateway that has answered this request before, per request. */
-async function callsPerRequest({ countingUrl, key }: Subject): Promise<{ readonly kv: number; readonly ledger: number }> {
-  if (countingUrl === undefined) return { kv: 0, ledger: 0 };
-  const callsSoFar = async () => {
+/** What a gateway asks for under load. */
+interface Calls {
+  readonly kvPerRequest: number;
+  readonly ledgerPerRequest: number;
+  readonly ledgerPerSecond: number;
+}
+
+/** Counts the calls of one more spell, of a gateway that counts. */
+async function callsOf({ countingUrl, key }: Subject, load: Load, seconds: number): Promise<Calls> {
+  if (countingUrl === undefined) return { kvPerRequest: 0, ledgerPerRequest: 0, ledgerPerSecond: 0 };
+  const soFar = async () => {
     const { headers } = await fetch(countingUrl, { headers: bearer(key) });
     return { kv: Number(headers.get("bench-kv-calls")), ledger: Number(headers.get("bench-ledger-calls")) };
   };
-  const before = await callsSoFar();
-  for (let sent = 1; sent < COUNTED_REQUESTS; sent += 1) await callsSoFar();
-  const after = await callsSoFar();
-  return { kv: rounded((after.kv - before.kv) / COUNTED_REQUESTS), ledger: rounded((after.ledger - before.ledger) / COUNTED_REQUESTS) };
+  await soFar();
+  const before = await soFar();
+  const startedAtMs = performance.now();
+  const { statuses } = await load.run({ url: countingUrl, headers: bearer(key), connections: CONNECTIONS, seconds });
+  const took = (performance.now() - startedAtMs) / 1_000;
+  const after = await soFar();
+  const requests = Object.values(statuses).reduce((sum, count) => sum + count, 1);
+  const ledger = after.ledger - before.ledger;
+  return { kvPerRequest: (after.kv - before.kv) / requests, ledgerPerRequest: ledger / requests, ledgerPerSecond: ledger / took };
 }
 
 /** A figure counts only if every request was answered as it should be. */
@@ -125,7 +145,7 @@ function rounded(value: number): number {
 }
 
 function tableText(rows: readonly Row[], subjects: readonly Subject[]): string {
-  const columns = ["", "ratio to bare", "requests/s", "p50 ms", "p99 ms", "KV/request", "ledger/request", ""];
+  const columns = ["", "ratio to bare", "requests/s", "p50 ms", "p99 ms", "KV/request", "ledger/request", "ledger/1,000 at 5,000/s", ""];
   const lines = rows.map((row, at) => [
     row.name,
     row.ratio_to_bare.toFixed(2),
@@ -134,6 +154,7 @@ function tableText(rows: readonly Row[], subjects: readonly Subject[]): string {
     row.p99_ms.toFixed(2),
     String(row.kv_calls_per_request),
     String(row.ledger_calls_per_request),
+    String(row.ledger_calls_per_1000_at_5000_rps),
     subjects[at]?.says ?? "",
   ]);
   const widths = columns.map((column, at) => Math.max(column.length, ...lines.map((line) => line[at]?.length ?? 0)));
@@ -146,10 +167,20 @@ function tableText(rows: readonly Row[], subjects: readonly Subject[]): string {
   return [columns, ...lines].map(print).join("\n");
 }
 
-const { values: options } = parseArgs({ options: { json: { type: "boolean" }, quick: { type: "boolean" } } });
+function optionsOf(args: readonly string[]) {
+  try {
+    return parseArgs({ args: [...args], options: { json: { type: "boolean" }, quick: { type: "boolean" } } }).values;
+  } catch {
+    console.error("npm run bench [-- --json] [-- --quick]");
+    process.exit(1);
+  }
+}
+
+const options = optionsOf(process.argv.slice(2));
 using _output = workerdWithoutOutput();
 await using system = await startBenchSystem();
-const subjects = subjectsOf(system);
+using peer = await startPeer();
+const subjects = subjectsOf(system, peer);
 if (options.json !== true) console.log(`Measuring ${subjects.length} things ${options.quick === true ? "quickly" : "thoroughly"} …\n`);
 const rows = await measure(subjects, options.quick === true ? QUICK : FULL);
 console.log(options.json === true ? JSON.stringify(rows, null, 2) : tableText(rows, subjects));

@@ -11,12 +11,14 @@ import { generateToken } from "../../core/token.ts";
 import { callApi } from "../../local/api-client.ts";
 import { bundle } from "../../local/platform.ts";
 import { makeSecrets } from "../../local/secrets.ts";
-import { firstAdminKey, seed } from "../../local/seed.ts";
+import { exampleRoutes, firstAdminKey, seed } from "../../local/seed.ts";
 import { refusalResponse } from "../../worker/refusal.ts";
 
 /** Where the Workers listen, and the keys to send them. */
 export interface BenchSystem extends AsyncDisposable {
-  readonly urls: Readonly<Record<"gateway" | "countingGateway" | "passThrough" | "bare401", string>>;
+  readonly urls: Readonly<
+    Record<"gateway" | "countingGateway" | "strict" | "countingStrict" | "naive" | "ttl60" | "passThrough" | "bare401", string>
+  >;
   readonly keys: Readonly<Record<"warm" | "forged" | "malformed", string>>;
 }
 
@@ -24,6 +26,8 @@ const ROOT = path.resolve(import.meta.dirname, "../..");
 const WORKERS = path.join(import.meta.dirname, "workers");
 const COMPATIBILITY_DATE = "2026-10-01";
 const MEASURED_PATH = "orders";
+/** The same with freshness 0. */
+const STRICT_PATH = "strict";
 
 /** Starts and seeds it. */
 export async function startBenchSystem(): Promise<BenchSystem> {
@@ -36,6 +40,8 @@ export async function startBenchSystem(): Promise<BenchSystem> {
       workers: await Promise.all([
         shippedWorker("gateway", "wrangler.toml", gatewaySettings),
         shippedWorker("counting-gateway", "wrangler.toml", gatewaySettings, path.join(WORKERS, "counting-gateway.ts")),
+        shippedWorker("naive", "wrangler.toml", gatewaySettings, path.join(WORKERS, "naive.ts")),
+        shippedWorker("ttl60", "wrangler.toml", gatewaySettings, path.join(WORKERS, "ttl60.ts")),
         shippedWorker("portcullis-control-plane", "control-plane/wrangler.toml", secrets.controlPlane),
         bareWorker("upstream", {}, upstreamPort),
         bareWorker("pass-through", { UPSTREAM: upstream }),
@@ -47,11 +53,15 @@ export async function startBenchSystem(): Promise<BenchSystem> {
   );
   await miniflare.ready;
   const base = async (name: string) => (await miniflare.unsafeGetDirectURL(name)).href;
-  const url = async (name: string) => (await base(name)) + MEASURED_PATH;
+  const url = async (name: string, measured = MEASURED_PATH) => (await base(name)) + measured;
   return {
     urls: {
       gateway: await url("gateway"),
       countingGateway: await url("counting-gateway"),
+      strict: await url("gateway", STRICT_PATH),
+      countingStrict: await url("counting-gateway", STRICT_PATH),
+      naive: await url("naive"),
+      ttl60: await url("ttl60"),
       passThrough: await url("pass-through"),
       bare401: await url("bare-401"),
     },
@@ -92,6 +102,15 @@ async function refusalAsBindings() {
 async function validKey(controlPlane: URL, bootstrapSecret: string, upstream: string): Promise<string> {
   const adminKey = await firstAdminKey(controlPlane, bootstrapSecret);
   const { organizationId } = await seed(controlPlane, adminKey, upstream);
+  const strict = {
+    name: "strict",
+    methods: ["GET"],
+    path: `/${STRICT_PATH}`,
+    upstream,
+    permissions: { all: ["orders:read"] },
+    freshness: 0,
+  };
+  await callApi(controlPlane, adminKey, "PUT", "/routes", { routes: [...exampleRoutes(upstream), strict] });
   const order = { name: "Benchmark", permissions: ["orders:read"] };
   const key = await callApi(controlPlane, adminKey, "POST", `/organizations/${organizationId}/api_keys`, order);
   return String(key["value"]);

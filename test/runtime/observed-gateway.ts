@@ -45,13 +45,13 @@ export function observeGateway(settings: Readonly<Record<string, string>> = {}):
     },
     ledger: observedReader(platform.ledger, calls, faults),
     now: () => (clock.standsStillAtMs ?? platform.now()) + clock.aheadMs,
-    fetch: async (request) => {
+    fetch: async (url, init) => {
+      const request = new Request(url, init);
       calls.upstream += 1;
       forwarded.push(request);
       return faults.upstream(request);
     },
     log: (line) => logLines.push(line),
-    logWithOthers: (line) => logLines.push(line),
     count: (event) => counted.push(event),
   });
   const send = async (path: string, init?: RequestInit) =>

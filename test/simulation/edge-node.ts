@@ -53,6 +53,7 @@ export class EdgeNode extends Process {
       host: "api.example",
       path: path as NormalPath,
       search: "",
+      isHttps: true,
       presented: key === null ? null : { text: key, token: { environment: "live", cell, tokenId: key }, basic },
     };
     this.#advance(this.#world.machines.edgeRequest(this.#edge, candidate), exchange);

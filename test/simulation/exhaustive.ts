@@ -253,7 +253,7 @@ class System {
   #request(at: number): void {
     const { edge } = this.#edges[at] ?? fail();
     const presented = { text: KEY, token: { environment: "live", cell: 0, tokenId: KEY }, basic: false } as const;
-    this.#advance(at, this.#machines.edgeRequest(edge, { method: "GET", host: "h", path: "/read", search: "", presented }));
+    this.#advance(at, this.#machines.edgeRequest(edge, { method: "GET", host: "h", path: "/read", search: "", isHttps: true, presented }));
   }
 
   #advance(at: number, request: EdgeRequest): void {

@@ -4,7 +4,7 @@
  * A decision is right if some state of the ledger justifies it that is not older than what had returned, and not newer than what was
  * committed. What was still on its way may count or not.
  */
-import type { Decision, Refused } from "../../core/edge/request.ts";
+import type { Allowed, Decision, Refused } from "../../core/edge/request.ts";
 import type { Exchange } from "./edge-node.ts";
 import type { LedgerState } from "./ledger-state.ts";
 import { askedBy, NO_PATH, PUBLIC_PATH } from "./routes.ts";
@@ -80,7 +80,7 @@ export class Oracle {
     else if (decision.basis?.stale !== true) this.#judgeAdmission(exchange, decision, nowMs);
   }
 
-  #judgeAdmission(exchange: Exchange, decision: Extract<Decision, { route: object; path: string }>, nowMs: number): void {
+  #judgeAdmission(exchange: Exchange, decision: Allowed, nowMs: number): void {
     const { key, cell, edge, path, replicaKnew } = exchange;
     if (decision.route.public === true || key === null) {
       if (path !== PUBLIC_PATH) this.#violated("I1", nowMs, `${edge.name} let ${path} pass without a key`);

@@ -94,7 +94,14 @@ describe("a fill that was begun before a change and ends after it", () => {
 
   function request(): EdgeRequest {
     const token = { environment: "live", cell: CELL, tokenId: TOKEN_ID } as const;
-    return new EdgeRequest(edge, { method: "GET", host: "h", path: "/orders", search: "", presented: { text: "t", token, basic: false } });
+    return new EdgeRequest(edge, {
+      method: "GET",
+      host: "h",
+      path: "/orders",
+      search: "",
+      isHttps: true,
+      presented: { text: "t", token, basic: false },
+    });
   }
 
   function needsOf(of: EdgeRequest): readonly Need["kind"][] {

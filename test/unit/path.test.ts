@@ -181,4 +181,6 @@ test.each([
   ["http://h\\a/b", "h", "\\a/b", ""],
   ["ftp://h/a", "", "", ""],
   ["", "", "", ""],
-])("the parts of %j are as sent", (url, host, sentPath, search) => expect(readTarget(url)).toEqual({ host, path: sentPath, search }));
+])("the parts of %j are as sent", (url, host, sentPath, search) => {
+  expect(readTarget(url)).toEqual({ host, path: sentPath, search, isHttps: url.startsWith("https:") });
+});

@@ -1,0 +1,68 @@
+/**
+ * Other designs of the same gateway, to compare with: the same tokens, records, routes, permissions and forwarding, and only the way
+ * they find out whether a key is good is another.
+ */
+import { env } from "cloudflare:workers";
+import { authorize } from "../../../core/authorize.ts";
+import { sha256Hex } from "../../../core/digest.ts";
+import { compileRoutes, matchRoute, type CompiledRoutes } from "../../../core/match.ts";
+import type { Candidate, Decision, Refused } from "../../../core/edge/request.ts";
+import type { KeyRecord } from "../../../core/record.ts";
+import { mintRequestId } from "../../../core/request-id.ts";
+import { candidateOf } from "../../../worker/candidate.ts";
+import { gatewayConfiguration } from "../../../worker/configuration.ts";
+import { decisionLine } from "../../../worker/decision-report.ts";
+import { clientResponse, send, upstreamRequest } from "../../../worker/forward.ts";
+import { platformPorts } from "../../../worker/platform-ports.ts";
+import { refusalResponse } from "../../../worker/refusal.ts";
+
+/** How a design finds the record of a token. */
+export type FindRecord = (tokenId: string, cell: number) => Promise<KeyRecord | undefined>;
+
+/** The outside, as all designs share it. */
+export const ports = platformPorts(env);
+/** Counts what the ledger and KV are asked. */
+export const calls = { kv: 0, ledger: 0 };
+const configuration = gatewayConfiguration(env);
+let routes: CompiledRoutes | undefined;
+
+/** A Worker of that design. */
+export function gatewayOf(find: FindRecord): ExportedHandler {
+  return {
+    fetch: async (request, _bindings, context) => {
+      const requestId = mintRequestId(ports.randomUuid);
+      const candidate = candidateOf(request, configuration, () => false);
+      const decision = "reason" in candidate ? candidate : await decide(candidate, find);
+      const response = await answer(request, candidate, decision, requestId);
+      ports.log(decisionLine(decision, { requestId, method: request.method, status: response.status, ms: 0 }), context);
+      response.headers.set("Bench-Kv-Calls", String(calls.kv));
+      response.headers.set("Bench-Ledger-Calls", String(calls.ledger));
+      return response;
+    },
+  };
+}
+
+/** Asks the cell itself. */
+export async function resolve(tokenId: string, cell: number): Promise<KeyRecord | undefined> {
+  calls.ledger += 1;
+  const resolution = await ports.ledger.resolve({ cell, tokenId });
+  return resolution.found ? resolution.record : undefined;
+}
+
+async function decide(candidate: Candidate, find: FindRecord): Promise<Decision> {
+  routes ??= compileRoutes(await ports.ledger.resolveRoutes({}));
+  const route = matchRoute(routes, candidate);
+  const { presented } = candidate;
+  if (!route || !presented) return { reason: "no_route" };
+  const record = await find(presented.token.tokenId, presented.token.cell);
+  if (!record) return { reason: "unknown_key", route };
+  const authorization = authorize(record, sha256Hex(presented.text), route, Date.now());
+  return authorization.allowed ? { route, record: authorization.record } : { ...authorization, route };
+}
+
+async function answer(request: Request, candidate: Candidate | Refused, decision: Decision, requestId: string): Promise<Response> {
+  if ("reason" in decision || "reason" in candidate)
+    return refusalResponse("reason" in decision ? decision.reason : "internal_error", { requestId, method: request.method });
+  const upstream = await send(upstreamRequest(request, candidate, decision, requestId), candidate.method, ports.fetch);
+  return clientResponse(upstream, requestId) ?? refusalResponse("upstream_unreachable", { requestId, method: request.method });
+}
