@@ -18,7 +18,7 @@ import * as apiKeys from "./api-keys.ts";
 import * as catalogue from "./catalogue.ts";
 import { cellName, cellOfName } from "./cell-name.ts";
 import { cellsBehind, confirmMirror, takeCatalogue } from "./catalogue-mirror.ts";
-import type { Command, CommandEnvelope, Outcome } from "./command.ts";
+import type { Command, CommandEnvelope, Outcome, Refusal } from "./command.ts";
 import type { Catalogue, LedgerContract } from "./contract.ts";
 import { COMMAND_KEPT_MS, execute, forgetOldCommands, nextForgettingAtMs } from "./execute.ts";
 import { forgetOldReceipts, InForceWatch } from "./in-force.ts";
@@ -60,6 +60,17 @@ const CATALOGUE_COMMANDS: ReadonlySet<Command["type"]> = new Set([
   "set_role_permissions",
 ] as const);
 
+/** Refusals that tell a caller that what it wanted ended has ended: by another call, perhaps, that is still waiting to be in force. */
+const SAY_GONE: ReadonlySet<Refusal["code"]> = new Set(["entity_not_found", "api_key_already_expired"] as const);
+
+const NOT_YET_EFFECTIVE: Outcome = {
+  ok: false,
+  refusal: {
+    code: "not_yet_effective",
+    message: "The change is committed but not yet in force in every cell. Send the same request with the same Idempotency-Key again.",
+  },
+};
+
 export class Ledger extends DurableObject<LedgerEnv> implements LedgerContract {
   readonly #storage: DurableObjectStorage;
   readonly #sql: SqlStorage;
@@ -88,15 +99,10 @@ export class Ledger extends DurableObject<LedgerEnv> implements LedgerContract {
       if (!envelope.untilInForce) return { ...outcome, receipt: this.#inForce.receipt(outcome.seq) ?? null };
     }
     // Also when refused: "it is gone already" would be taken for "it is in force".
-    if (!CATALOGUE_COMMANDS.has(envelope.command.type) || (await this.#mirror()))
-      return outcome.ok ? { ...outcome, receipt: (await this.#inForce.untilInForce(outcome.seq)) ?? null } : outcome;
-    return {
-      ok: false,
-      refusal: {
-        code: "not_yet_effective",
-        message: "The change is committed but not yet in force in every cell. Send the same request with the same Idempotency-Key again.",
-      },
-    };
+    if (CATALOGUE_COMMANDS.has(envelope.command.type) && !(await this.#mirror())) return NOT_YET_EFFECTIVE;
+    if (outcome.ok) return { ...outcome, receipt: (await this.#inForce.untilInForce(outcome.seq)) ?? null };
+    if (envelope.untilInForce && SAY_GONE.has(outcome.refusal.code)) await this.#inForce.untilAllInForce();
+    return outcome;
   }
 
   async mirrorCatalogue(received: Catalogue): Promise<void> {

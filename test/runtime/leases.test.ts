@@ -180,6 +180,15 @@ describe("a revocation", () => {
     expect(new Set(await statusesAt(gateways, key))).toEqual(new Set([401]));
   });
 
+  it("that somebody else asked for is in force when a second one is told that there is no such key", async () => {
+    const key = await newKey();
+    await gatewaysThatKnow(key);
+    const first = await call("DELETE", `/api_keys/${key.id}`, { Prefer: "respond-async" });
+    expect(first).toMatchObject({ status: 202, body: { effective_at: null } });
+    expect((await call("DELETE", `/api_keys/${key.id}`)).status).toBe(404);
+    expect((await call("GET", first.headers.get("location") ?? "")).body["effective_at"]).toEqual(expect.any(String));
+  });
+
   it("goes on when the client that asked for it hangs up", async () => {
     const key = await newKey();
     const gateways = await gatewaysThatKnow(key);
