@@ -20,17 +20,22 @@ export interface BenchSystem extends AsyncDisposable {
     Record<"gateway" | "countingGateway" | "strict" | "countingStrict" | "naive" | "ttl60" | "passThrough" | "bare401", string>
   >;
   readonly keys: Readonly<Record<"warm" | "forged" | "malformed", string>>;
+  /** More keys like the warm one. */
+  makeKeys(count: number): Promise<string[]>;
+  /** Where a Worker can be inspected, in a system that was started for it. */
+  inspector(worker: string): URL;
 }
 
 const ROOT = path.resolve(import.meta.dirname, "../..");
 const WORKERS = path.join(import.meta.dirname, "workers");
 const COMPATIBILITY_DATE = "2026-10-01";
 const MEASURED_PATH = "orders";
+const KEYS_MADE_AT_ONCE = 16;
 /** The same with freshness 0. */
 const STRICT_PATH = "strict";
 
-/** Starts and seeds it. */
-export async function startBenchSystem(): Promise<BenchSystem> {
+/** Starts and seeds it. Inspection slows everything down a little. */
+export async function startBenchSystem({ isInspected = false } = {}): Promise<BenchSystem> {
   const secrets = makeSecrets();
   const gatewaySettings = { REGION: "local", ...secrets.gateway };
   const upstreamPort = await freePort();
@@ -49,10 +54,13 @@ export async function startBenchSystem(): Promise<BenchSystem> {
       ]),
       log: new Log(LogLevel.NONE),
       handleStructuredLogs: () => {},
+      ...(isInspected && { inspectorPort: 0 }),
     }),
   );
   await miniflare.ready;
   const base = async (name: string) => (await miniflare.unsafeGetDirectURL(name)).href;
+  const issuer = await issuerOf(new URL(await base("portcullis-control-plane")), secrets.controlPlane.BOOTSTRAP_SECRET, upstream);
+  const inspectorBase = isInspected ? await miniflare.getInspectorURL() : undefined;
   const url = async (name: string, measured = MEASURED_PATH) => (await base(name)) + measured;
   return {
     urls: {
@@ -66,10 +74,12 @@ export async function startBenchSystem(): Promise<BenchSystem> {
       bare401: await url("bare-401"),
     },
     keys: {
-      warm: await validKey(new URL(await base("portcullis-control-plane")), secrets.controlPlane.BOOTSTRAP_SECRET, upstream),
+      warm: await issuer(),
       forged: forgedKey(),
       malformed: "sk_live_51H8zQ2eZvKYlo2C0aBcDeFgHiJkLmNoPqRsTuVwXyZ0123456789",
     },
+    makeKeys: (count) => many(issuer, count),
+    inspector: (worker) => new URL(`/core:user:${worker}`, inspectorBase),
     [Symbol.asyncDispose]: () => miniflare.dispose(),
   };
 }
@@ -98,8 +108,8 @@ async function refusalAsBindings() {
   return { BODY: await refusal.text(), HEADERS: Object.fromEntries(refusal.headers) };
 }
 
-/** A key of the seeded organization that may read what is measured. */
-async function validKey(controlPlane: URL, bootstrapSecret: string, upstream: string): Promise<string> {
+/** Makes keys of the seeded organization that may read what is measured. */
+async function issuerOf(controlPlane: URL, bootstrapSecret: string, upstream: string): Promise<() => Promise<string>> {
   const adminKey = await firstAdminKey(controlPlane, bootstrapSecret);
   const { organizationId } = await seed(controlPlane, adminKey, upstream);
   const strict = {
@@ -112,8 +122,20 @@ async function validKey(controlPlane: URL, bootstrapSecret: string, upstream: st
   };
   await callApi(controlPlane, adminKey, "PUT", "/routes", { routes: [...exampleRoutes(upstream), strict] });
   const order = { name: "Benchmark", permissions: ["orders:read"] };
-  const key = await callApi(controlPlane, adminKey, "POST", `/organizations/${organizationId}/api_keys`, order);
-  return String(key["value"]);
+  return async () => {
+    const key = await callApi(controlPlane, adminKey, "POST", `/organizations/${organizationId}/api_keys`, order);
+    return String(key["value"]);
+  };
+}
+
+/** Makes several, a few at once. */
+async function many(issuer: () => Promise<string>, count: number): Promise<string[]> {
+  const keys: string[] = [];
+  const makeSome = async () => {
+    while (keys.length < count) keys.push(await issuer());
+  };
+  await Promise.all(Array.from({ length: KEYS_MADE_AT_ONCE }, makeSome));
+  return keys.slice(0, count);
 }
 
 /** Right in form and checksum, tagged under a key that is not the installation's. */
