@@ -4,6 +4,7 @@ import type { LedgerContract } from "./ledger/contract.ts";
 import { cellName } from "./ledger/cell-name.ts";
 import type { Ledger } from "./ledger/ledger.ts";
 
+/** The ledgers of an installation. */
 export class Cells {
   readonly #namespace: DurableObjectNamespace<Ledger>;
   readonly count: number;

@@ -19,4 +19,5 @@ const app = controlPlaneApp({
   randomBytes: (target) => crypto.getRandomValues(target),
 });
 
+/** Every request goes to the HTTP API. */
 export default { fetch: (request: Request): Response | Promise<Response> => app.fetch(request) };

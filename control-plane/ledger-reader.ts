@@ -8,6 +8,7 @@ import { Cells } from "./cells.ts";
 import type { LedgerReplica } from "./ledger-replica.ts";
 import type { LedgerEnv } from "./ledger/ledger.ts";
 
+/** The `LedgerReader` entrypoint. Rejects when a cell or a replica cannot be reached. */
 export class LedgerReader extends WorkerEntrypoint<LedgerEnv> implements LedgerReaderContract {
   /** What a replica knows. The first call to a replica of this name decides where it is created. */
   async sync(replica: string, request: SyncRequest): Promise<SyncAnswer> {

@@ -14,7 +14,7 @@ import { cellName } from "./ledger/cell-name.ts";
 import type { Ledger } from "./ledger/ledger.ts";
 
 /** Bindings a replica needs. */
-export interface LedgerReplicaEnv {
+interface LedgerReplicaEnv {
   readonly LEDGER: DurableObjectNamespace<Ledger>;
 }
 

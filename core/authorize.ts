@@ -11,7 +11,7 @@ export interface MissingPermissions {
 }
 
 /** The decision on a presented key. */
-export type Authorization =
+type Authorization =
   | { readonly allowed: true; readonly record: ActiveRecord }
   | { readonly allowed: false; readonly reason: "revoked_key" | "invalid_secret" | "expired_key" }
   | { readonly allowed: false; readonly reason: "insufficient_scope"; readonly missing: MissingPermissions };
@@ -29,7 +29,7 @@ export function authorize(record: KeyRecord, presentedSha256: string, route: Rou
 }
 
 /** What of a route's demands `held` does not cover; undefined when it may pass. A public route demands nothing. */
-export function missingPermissions(route: Route, held: readonly string[]): MissingPermissions | undefined {
+function missingPermissions(route: Route, held: readonly string[]): MissingPermissions | undefined {
   const { all = [], any } = route.permissions ?? {};
   const lacking = notCovered(all, held);
   if (lacking.length > 0) return { permissions: lacking, any: false };

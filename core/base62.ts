@@ -3,6 +3,7 @@
  * Nothing here knows what the characters mean.
  */
 
+/** The digits by value, 0 to 61; their order is that of ASCII. */
 export const BASE62_ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 
 /** Fills the array with cryptographically secure random bytes; `crypto.getRandomValues` is one. */

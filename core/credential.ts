@@ -7,19 +7,19 @@
  */
 
 /** How the key was carried. */
-export type CredentialPlace = "bearer" | "x-api-key" | "basic";
+type CredentialPlace = "bearer" | "x-api-key" | "basic";
 
 /** Why the carrying, not the key, is refused (400). */
-export type CredentialFault = "multiple_credentials" | "malformed_credential";
+type CredentialFault = "multiple_credentials" | "malformed_credential";
 
 /** What a request carries. */
-export type Credential =
+type Credential =
   | { readonly kind: "none" }
   | { readonly kind: "presented"; readonly place: CredentialPlace; readonly text: string }
   | { readonly kind: "refused"; readonly reason: CredentialFault };
 
 /** Decodes base64 to Latin-1 text; undefined for what is no base64. */
-export type DecodeBase64 = (text: string) => string | undefined;
+type DecodeBase64 = (text: string) => string | undefined;
 
 /** Characters; a longer header cannot hold a key of ours and is not looked at. */
 export const CREDENTIAL_HEADER_LENGTH_MAX = 512;

@@ -4,7 +4,7 @@
  */
 
 /** Why a path is refused. A path in order starts with "/", so the two cannot be mixed up. */
-export type PathFault = "ambiguous_path";
+type PathFault = "ambiguous_path";
 
 /** A path in canonical form. */
 export type NormalPath = `/${string}`;

@@ -36,7 +36,7 @@ export interface ParsedToken {
 }
 
 /** Why a text is no token of ours. `malformed_token`: form; `checksum_mismatch`: mistyped or cut; `forged_token`: the tag does not verify. */
-export type TokenFault = "malformed_token" | "checksum_mismatch" | "forged_token";
+type TokenFault = "malformed_token" | "checksum_mismatch" | "forged_token";
 
 const RANDOM_LENGTH = 14;
 const TAG_LENGTH = 10;

@@ -3,7 +3,7 @@ import type { Decision } from "../core/edge/request.ts";
 import { organizationOf } from "./forward.ts";
 
 /** What the line tells besides the decision itself. */
-export interface Circumstances {
+interface Circumstances {
   readonly requestId: string;
   readonly method: string;
   /** Status of the answer the client got. */

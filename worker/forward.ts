@@ -10,7 +10,7 @@ const BODILESS: ReadonlySet<string> = new Set(["GET", "HEAD"]);
 const SWITCHING_PROTOCOLS = 101;
 
 /** What the upstream gets. */
-export interface UpstreamRequest {
+interface UpstreamRequest {
   readonly url: string;
   readonly init: RequestInit;
 }

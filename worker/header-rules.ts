@@ -4,7 +4,7 @@
  */
 
 /** Headers of a request that are not passed on. */
-export const REQUEST_HEADERS_REMOVED: ReadonlySet<string> = new Set([
+const REQUEST_HEADERS_REMOVED: ReadonlySet<string> = new Set([
   // Hop-by-hop (RFC 9110 section 7.6.1). The fields that Connection names cannot be told: the platform removes it first.
   "connection",
   "keep-alive",
@@ -35,7 +35,7 @@ export const REQUEST_HEADERS_REMOVED: ReadonlySet<string> = new Set([
 ]);
 
 /** Whole families that are not passed on: what the gateway says of the caller and of the way, and what is meant for proxies. */
-export const REQUEST_HEADER_PREFIXES_REMOVED = ["portcullis-", "x-forwarded-", "proxy-"] as const;
+const REQUEST_HEADER_PREFIXES_REMOVED = ["portcullis-", "x-forwarded-", "proxy-"] as const;
 
 /**
  * Headers of a response that are not passed on: hop-by-hop. The platform itself keeps `Connection` and `Transfer-Encoding`.

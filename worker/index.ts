@@ -6,6 +6,7 @@ import { platformPorts } from "./platform-ports.ts";
 
 const gateway = createGateway(gatewayConfiguration(env), platformPorts(env));
 
+/** Every request goes to the gateway. */
 export default {
   fetch: (request, _bindings, context) => gateway.fetch(request, context),
 } satisfies ExportedHandler;

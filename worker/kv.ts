@@ -7,7 +7,7 @@ import { withDeadline } from "../platform/deadline.ts";
 import type { GatewayPorts } from "./ports.ts";
 
 /** What KV said. A name that is absent or not signed is an answer with the value undefined; no answer says nothing about the name. */
-export type KvAnswer = { readonly answered: true; readonly value: unknown } | { readonly answered: false };
+type KvAnswer = { readonly answered: true; readonly value: unknown } | { readonly answered: false };
 
 /** Reads what was published under a name. Never rejects. */
 export async function readKv(ports: Pick<GatewayPorts, "readKv">, name: string, keys: TagKeys): Promise<KvAnswer> {

@@ -10,6 +10,7 @@ const WAIT_MS = 50;
 /** Lines that are never kept waiting. */
 const LINES_MAX = 32;
 
+/** One isolate's lines that are not written yet. */
 export class LogBatch {
   readonly #write: (text: string) => void;
   readonly #now: () => number;

@@ -8,7 +8,7 @@ export interface RequestContext {
 }
 
 /** What is counted. `stale_decision`: the ledger could not be asked and the route allowed that. */
-export type CountedEvent = "stale_decision";
+type CountedEvent = "stale_decision";
 
 /** The outside, as the gateway sees it. */
 export interface GatewayPorts {

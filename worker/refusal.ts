@@ -7,7 +7,7 @@ const REALM = "portcullis";
 const RETRY_AFTER_S = "1";
 
 /** What a refusal says beyond its reason. */
-export interface RefusalContext {
+interface RefusalContext {
   readonly requestId: string;
   readonly method: string;
   /** On 403. */

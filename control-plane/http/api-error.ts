@@ -7,7 +7,7 @@ import { quoteId } from "../../core/identifier.ts";
 import type { Refusal } from "../ledger/command.ts";
 
 /** One field at fault. */
-export interface FieldError {
+interface FieldError {
   readonly code: string;
   readonly field: string;
   readonly message: string;

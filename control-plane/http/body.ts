@@ -7,9 +7,9 @@ import type { z } from "zod";
 import { ApiError, invalid } from "./api-error.ts";
 
 /** Largest body accepted, in bytes. */
-export const BODY_BYTES_MAX = 256 * 1024;
+const BODY_BYTES_MAX = 256 * 1024;
 /** Deepest nesting accepted. */
-export const BODY_DEPTH_MAX = 32;
+const BODY_DEPTH_MAX = 32;
 /** Most faults that one answer lists. */
 const FAULTS_MAX = 100;
 

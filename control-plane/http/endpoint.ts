@@ -26,7 +26,7 @@ export interface Services {
 }
 
 /** A request from an authenticated caller who may make it, with its body read and parsed. */
-export interface Call<Body> {
+interface Call<Body> {
   readonly body: Body;
   readonly terms: Terms;
 }
@@ -70,7 +70,7 @@ export async function admitCaller(services: Services, c: Context<AppEnvironment>
 }
 
 /** Where a command is sent, and what belongs to it. */
-export interface Sending {
+interface Sending {
   readonly cell: number;
   readonly terms: Terms;
   /** The secret that belongs to the reply and is stored nowhere, if there is one. */

@@ -6,7 +6,7 @@ import { invalid, notFound } from "./api-error.ts";
 import { admitCaller, type AppEnvironment, type Services } from "./endpoint.ts";
 
 /** Checks a cell's chain from its start, a part at a time. */
-export async function verifyWhole(ledger: LedgerContract): Promise<ChainCheck> {
+async function verifyWhole(ledger: LedgerContract): Promise<ChainCheck> {
   let check = await ledger.verify(CHAIN_START);
   while (!check.isEnd) check = await ledger.verify(check);
   return check;

@@ -32,6 +32,7 @@ export interface MintedToken {
   readonly environment: "live" | "test";
 }
 
+/** What can be asked of a cell. Ids are minted by the sender, times are milliseconds since the epoch, names are those of the HTTP API. */
 export type Command =
   // An organization's cell
   | { readonly type: "create_organization"; readonly id: string; readonly name: string; readonly external_id: string | null }
@@ -95,16 +96,15 @@ export type Command =
   | {
       readonly type: "replace_routes";
       readonly routes: readonly Route[];
-      /** The version the caller read, to refuse a lost update; null: replace whatever is there. */ readonly expected_version:
-        | number
-        | null;
+      /** The version the caller read, to refuse a lost update; null: replace whatever is there. */
+      readonly expected_version: number | null;
     };
 
 /** A command with who sends it and how it is recognised when it comes again. */
 export interface CommandEnvelope {
   readonly command: Command;
   readonly actor: Actor;
-  /** Hash of caller and Idempotency-Key, or a random id where the caller gave none. */
+  /** Hash of caller, method, path and Idempotency-Key, or a random id where the caller gave none. */
   readonly commandId: string;
   /** Hash of the request; the same `commandId` with another fingerprint is refused. */
   readonly fingerprint: string;

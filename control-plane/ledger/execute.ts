@@ -11,9 +11,9 @@ import { refuse, RefusalError, Transaction } from "./transaction.ts";
 export const COMMAND_KEPT_MS = 24 * 60 * 60 * 1000;
 
 /** Runs a command, or answers as it was answered before. A refusal leaves no trace. Of the receipt it knows nothing. */
-export function execute(storage: DurableObjectStorage, cell: number, envelope: CommandEnvelope, nowMs: number): Outcome {
+export function execute(storage: DurableObjectStorage, envelope: CommandEnvelope, nowMs: number): Outcome {
   try {
-    return storage.transactionSync(() => replay(storage.sql, envelope, nowMs) ?? perform(storage.sql, cell, envelope, nowMs));
+    return storage.transactionSync(() => replay(storage.sql, envelope, nowMs) ?? perform(storage.sql, envelope, nowMs));
   } catch (error) {
     if (error instanceof RefusalError) return { ok: false, refusal: error.refusal };
     throw error;
@@ -52,8 +52,8 @@ function replay(sql: SqlStorage, envelope: CommandEnvelope, nowMs: number): Outc
   };
 }
 
-function perform(sql: SqlStorage, cell: number, envelope: CommandEnvelope, nowMs: number): Outcome {
-  const reply = handle(new Transaction(sql, cell, nowMs, envelope.actor), envelope.command);
+function perform(sql: SqlStorage, envelope: CommandEnvelope, nowMs: number): Outcome {
+  const reply = handle(new Transaction(sql, nowMs, envelope.actor), envelope.command);
   const seq = latestSeq(sql);
   sql.exec(
     "INSERT OR REPLACE INTO commands VALUES (?, ?, ?, ?, ?, ?)",

@@ -23,13 +23,14 @@ interface ReceiptRow extends Record<string, SqlStorageValue> {
 }
 
 /** What it works with. */
-export interface InForcePorts {
+interface InForcePorts {
   readonly sql: SqlStorage;
   readonly replicas: DurableObjectNamespace<LedgerReplica>;
   readonly tunables: Tunables;
   readonly now: () => number;
 }
 
+/** One cell's watch over its entries until they are in force. */
 export class InForceWatch {
   readonly #cell: number;
   readonly #ports: InForcePorts;

@@ -10,7 +10,7 @@ import type { EntryView } from "./view.ts";
 import { isoTime } from "./iso-time.ts";
 
 /** The hash before the first entry. */
-export const GENESIS_HASH = "0".repeat(64);
+const GENESIS_HASH = "0".repeat(64);
 
 /** What an entry's hash covers, besides the hash before it. */
 interface HashedFields {
@@ -28,7 +28,7 @@ interface EntryRow extends HashedFields, Record<string, SqlStorageValue> {
 }
 
 /** What an entry says. `payload` never holds a secret. */
-export interface Entry {
+interface Entry {
   readonly actor: Actor;
   readonly type: string;
   readonly subject: string;

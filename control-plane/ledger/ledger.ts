@@ -92,7 +92,7 @@ export class Ledger extends DurableObject<LedgerEnv> implements LedgerContract {
   }
 
   async execute(envelope: CommandEnvelope): Promise<Outcome> {
-    const outcome = execute(this.#storage, this.#cell, envelope, Date.now());
+    const outcome = execute(this.#storage, envelope, Date.now());
     if (outcome.ok) {
       this.#inForce.committed(outcome.seq);
       await this.#arm();
@@ -106,7 +106,7 @@ export class Ledger extends DurableObject<LedgerEnv> implements LedgerContract {
   }
 
   async mirrorCatalogue(received: Catalogue): Promise<void> {
-    const transaction = new Transaction(this.#sql, this.#cell, Date.now(), { type: "system", id: "home_cell" });
+    const transaction = new Transaction(this.#sql, Date.now(), { type: "system", id: "home_cell" });
     this.#storage.transactionSync(() => takeCatalogue(transaction, received));
     this.#inForce.committed(latestSeq(this.#sql));
     await this.#arm();

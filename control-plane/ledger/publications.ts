@@ -34,7 +34,7 @@ interface PendingRow extends Record<string, SqlStorageValue> {
 }
 
 /** What is to be published: a token's record, or the route table. */
-export type Publishable = { readonly tokenId: string } | "routes";
+type Publishable = { readonly tokenId: string } | "routes";
 
 /** Notes that what KV holds is out of date as of `seq`. Only inside the transaction that makes it so. */
 export function requestPublication(sql: SqlStorage, what: Publishable, seq: number, nowMs: number): void {
@@ -74,7 +74,7 @@ export function healPublication(sql: SqlStorage, name: string, seenStamp: number
 }
 
 /** Where records go. */
-export interface PublicationPorts {
+interface PublicationPorts {
   readonly kv: Pick<KVNamespace, "put">;
   /** Sign what is published. */
   readonly tagKeys: TagKeys;

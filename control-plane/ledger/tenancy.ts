@@ -23,7 +23,7 @@ interface UserRow extends Record<string, SqlStorageValue> {
 }
 
 /** A membership as stored, with the organization's name. */
-export interface MembershipRow extends Record<string, SqlStorageValue> {
+interface MembershipRow extends Record<string, SqlStorageValue> {
   id: string;
   organization_id: string;
   organization_name: string;

@@ -23,13 +23,11 @@ export function refuse(code: Refusal["code"], message: string, field?: string): 
 /** One command's transaction. */
 export class Transaction {
   readonly sql: SqlStorage;
-  readonly cell: number;
   readonly nowMs: number;
   readonly actor: Actor;
 
-  constructor(sql: SqlStorage, cell: number, nowMs: number, actor: Actor) {
+  constructor(sql: SqlStorage, nowMs: number, actor: Actor) {
     this.sql = sql;
-    this.cell = cell;
     this.nowMs = nowMs;
     this.actor = actor;
   }

@@ -7,6 +7,7 @@ interface Dated {
   readonly updated_at: string;
 }
 
+/** An API key without its value. */
 export interface ApiKeyView extends Dated {
   readonly object: "api_key";
   readonly id: string;
@@ -22,6 +23,7 @@ export interface ApiKeyView extends Dated {
   readonly environment: "live" | "test";
 }
 
+/** An organization. `domains` and `metadata` are empty: the WorkOS shape has them. */
 export interface OrganizationView extends Dated {
   readonly object: "organization";
   readonly id: string;
@@ -31,6 +33,7 @@ export interface OrganizationView extends Dated {
   readonly external_id: string | null;
 }
 
+/** A user. What Portcullis does not keep has the value that says so in the WorkOS shape. */
 export interface UserView extends Dated {
   readonly object: "user";
   readonly id: string;
@@ -46,6 +49,7 @@ export interface UserView extends Dated {
   readonly metadata: Record<string, never>;
 }
 
+/** A user in an organization. Ended memberships are gone, so `status` is always `active`; `roles` holds the one `role`. */
 export interface MembershipView extends Dated {
   readonly object: "organization_membership";
   readonly id: string;
@@ -59,6 +63,7 @@ export interface MembershipView extends Dated {
   readonly roles: readonly { readonly slug: string }[];
 }
 
+/** A permission of the catalogue. */
 export interface PermissionView extends Dated {
   readonly object: "permission";
   readonly id: string;
@@ -70,6 +75,7 @@ export interface PermissionView extends Dated {
   readonly enabled_for: EnabledFor;
 }
 
+/** A role and what it allows. */
 export interface RoleView extends Dated {
   readonly object: "role";
   readonly id: string;

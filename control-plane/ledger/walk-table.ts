@@ -2,7 +2,7 @@
 import type { Slice, Walk } from "../../core/page.ts";
 
 /** Equality conditions; undefined ones do not count. Column names come from code, values are bound. */
-export type Filter = Readonly<Record<string, string | null | undefined>>;
+type Filter = Readonly<Record<string, string | null | undefined>>;
 
 /** Walks a table or subquery as {@link Walk} says. */
 export function walkTable<Row extends Record<string, SqlStorageValue>, View>(

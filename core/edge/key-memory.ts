@@ -24,6 +24,7 @@ export interface KnownRecord {
   readonly trueAt: number;
 }
 
+/** One isolate's memory of keys, by token id. The least recently used are forgotten first. */
 export class KeyMemory {
   readonly #records: LRUCache<string, KnownRecord>;
   readonly #unknownUntilMs: LRUCache<string, number>;
@@ -56,6 +57,7 @@ export class KeyMemory {
     this.#unknownUntilMs.set(tokenId, nowMs + UNKNOWN_KEPT_MS);
   }
 
+  /** Whether what is held must not be replaced by what was found. */
   protected outranks(held: KnownRecord | undefined, found: KnownRecord): boolean {
     return held !== undefined && (held.record.state === "revoked" || (found.record.state === "active" && held.trueAt >= found.trueAt));
   }

@@ -50,7 +50,7 @@ export interface Edge {
 }
 
 /** What a decision was made by. */
-export interface Basis {
+interface Basis {
   /** The cell that speaks for the key, or the home cell where there is none. */
   readonly cell: number;
   /** Latest entry of that cell that was taken into account. */
@@ -82,6 +82,7 @@ export interface Refused extends Found {
   readonly cause?: string;
 }
 
+/** What a request came to. */
 export type Decision = Allowed | Refused;
 
 /** Something to be done before the request can be decided. Several at once may be done in parallel. */
@@ -97,7 +98,8 @@ export type Need =
   /** Ask the home cell itself, then {@link EdgeRequest.routesResolved}. */
   | { readonly kind: "resolve_routes"; readonly seenStamp: number | null | undefined };
 
-export type Step = { readonly decision: Decision } | { readonly needs: readonly Need[] };
+/** How far a request got: it is decided, or something must be done first. */
+type Step = { readonly decision: Decision } | { readonly needs: readonly Need[] };
 
 /** What a published value's reader found. `stamp` of what was there, null for a miss, undefined if there was no answer. */
 export interface Published<Value> {
@@ -129,6 +131,7 @@ class Tries {
   }
 }
 
+/** One request. Whoever runs it calls {@link EdgeRequest.step}, meets the needs it names, and steps again until there is a decision. */
 export class EdgeRequest {
   protected readonly edge: Edge;
   protected readonly candidate: Candidate;

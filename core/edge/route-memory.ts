@@ -8,6 +8,7 @@ export interface KnownRoutes {
   readonly trueAt: number;
 }
 
+/** One isolate's memory of the route table. */
 export class RouteMemory {
   #known: KnownRoutes | undefined;
 

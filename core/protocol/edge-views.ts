@@ -48,6 +48,7 @@ interface UsedCell {
   usedAtMs: number;
 }
 
+/** One isolate's views, by cell. Times are milliseconds on its clock. */
 export class EdgeViews {
   protected readonly cells = new Map<number, UsedCell>();
   readonly #floorsKeptMax: number;
@@ -123,6 +124,7 @@ export class EdgeViews {
     return { cells: [...this.cells], questions: this.#questions, backgroundSinceMs: this.#backgroundSinceMs };
   }
 
+  /** A cell's view with an answer taken in. */
   protected viewAfter(
     held: CellView | undefined,
     { askedAtMs, ordinal }: Refresh,

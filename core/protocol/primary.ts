@@ -59,13 +59,13 @@ interface Barrier {
 }
 
 /** A push that is to be sent now. Its outcome is to be reported to {@link Primary.pushed}. */
-export interface OutgoingPush {
+interface OutgoingPush {
   readonly replica: string;
   readonly push: Push;
 }
 
 /** What is to be done. */
-export interface PrimaryWork {
+interface PrimaryWork {
   readonly pushes: readonly OutgoingPush[];
   /** Entries that have just come into force, each told once. */
   readonly inForce: readonly InForce[];
@@ -73,6 +73,7 @@ export interface PrimaryWork {
   readonly wakeAtMs: number | null;
 }
 
+/** The primary of one cell. Times are milliseconds on its clock. */
 export class Primary {
   readonly #cell: number;
   readonly #storage: PrimaryStorage;
@@ -154,6 +155,7 @@ export class Primary {
     return { seq, waiting, outcomes: new Map(), edgesOverByMs: nowMs };
   }
 
+  /** A life of a replica knows the floors up to an entry: barriers that waited only for that wait for it no longer. */
   protected acknowledged(holder: Holder, { epoch, knows }: Acknowledgement, nowMs: number): void {
     // A later life means that the one which held the lease is over: storage does not let it answer any more. What an earlier
     // life says tells nothing of the present one.

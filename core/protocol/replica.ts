@@ -21,7 +21,7 @@ export interface Renewal {
 }
 
 /** Which leases are to be asked for. */
-export interface DueRenewals {
+interface DueRenewals {
   /** These have run out: nothing can be answered for them before. */
   readonly expired: readonly number[];
   /** These have half of their time left: ask meanwhile. */
@@ -37,6 +37,7 @@ interface CellLease {
   edgeLeaseMs: number;
 }
 
+/** One life of a replica. Times are milliseconds on its clock. */
 export class Replica {
   readonly #name: string;
   readonly #epoch: number;
@@ -90,16 +91,19 @@ export class Replica {
     return { name: this.#name, epoch: this.#epoch, cells: [...this.cells] };
   }
 
+  /** What may be said of one cell. */
   protected answerOf(cell: number, since: number | null, nowMs: number): CellSync {
     const held = this.cells.get(cell);
     if (!held || this.remainingMs(held, nowMs) <= 0) return { cell, answered: false };
     return { cell, answered: true, edgeLeaseMs: held.edgeLeaseMs, window: held.window.view(since) };
   }
 
+  /** When a lease ends that was asked for at `askedAtMs`. */
   protected leaseEndsAtMs(askedAtMs: number, leaseMs: number, _nowMs: number): number {
     return askedAtMs + leaseMs;
   }
 
+  /** How much of a lease is left; zero or less: none. */
   protected remainingMs(held: CellLease, nowMs: number): number {
     return held.leaseEndsAtMs - nowMs;
   }

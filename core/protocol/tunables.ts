@@ -8,7 +8,7 @@ const milliseconds = (least: number, most: number) =>
   z.coerce.number({ error: "must be a number of milliseconds" }).int("must be whole milliseconds").min(least).max(most);
 
 /** The members that an installation may set, by their settings' names. All in milliseconds but the drift. */
-export const tunableFields = {
+const tunableFields = {
   /** E: how long an isolate may decide from memory after it began to ask its replica. */
   EDGE_LEASE_MS: milliseconds(50, 60_000).default(1_000),
   /** L: how long a replica may answer from memory after it began to ask the primary. */
@@ -68,7 +68,7 @@ export function tunablesOf(fields: z.output<typeof tunablesSchema>): Tunables {
 }
 
 /** Assumptions about clocks: see {@link tunableFields}. */
-export type ClockAssumptions = Pick<Tunables, "clockDriftMax" | "clockLagMs">;
+type ClockAssumptions = Pick<Tunables, "clockDriftMax" | "clockLagMs">;
 
 /**
  * How long one machine must wait, on its own clock, to be sure that a lease of `leaseMs` that another machine counts on its
@@ -83,7 +83,7 @@ export function leaseBoundMs(leaseMs: number, { clockDriftMax, clockLagMs }: Clo
 }
 
 /** What the tunables promise at worst, in milliseconds on the primary's clock. */
-export interface WorstCase {
+interface WorstCase {
   /** Edges' leases have run out, counted from the moment the last replica had confirmed or lost its lease. */
   readonly edgeLeaseBoundMs: number;
   /** A replica's lease has run out, counted from its grant. */

@@ -19,8 +19,6 @@ export interface Outcome {
   readonly statuses: Readonly<Record<string, number>>;
   /** Requests without an answer. */
   readonly failures: number;
-  /** Share of one processor that this process used; near 1 it is the generator that was measured. */
-  readonly busy: number;
 }
 
 const LOOK_EVERY_MS = 50;
@@ -33,7 +31,6 @@ process.on("message", (order: Order) => {
 async function run({ url, headers, connections, seconds }: Order): Promise<Outcome> {
   const latenciesMs: number[] = [];
   const startedAt = performance.now();
-  const usedBefore = process.cpuUsage();
   let lastAt = startedAt;
   const result = await new Promise<Result>((resolve, reject) => {
     const options = { url, headers, connections, duration: seconds, sampleInt: LOOK_EVERY_MS, timeout: TIMEOUT_S };
@@ -43,7 +40,6 @@ async function run({ url, headers, connections, seconds }: Order): Promise<Outco
     });
   });
   const tookMs = lastAt - startedAt;
-  const used = process.cpuUsage(usedBefore);
   const sorted = Float64Array.from(latenciesMs).toSorted();
   return {
     rps: (sorted.length / tookMs) * 1000,
@@ -51,6 +47,5 @@ async function run({ url, headers, connections, seconds }: Order): Promise<Outco
     p99Ms: quantile(sorted, 0.99),
     statuses: Object.fromEntries(Object.entries(result.statusCodeStats).map(([status, { count }]) => [status, count])),
     failures: result.errors + result.timeouts + result.resets,
-    busy: (used.user + used.system) / 1000 / tookMs,
   };
 }

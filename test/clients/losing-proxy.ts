@@ -10,7 +10,7 @@ export interface Exchange {
 }
 
 /** A running proxy; `exchanges` grows as requests come. */
-export interface LosingProxy extends AsyncDisposable {
+interface LosingProxy extends AsyncDisposable {
   readonly url: URL;
   readonly exchanges: readonly Exchange[];
 }

@@ -25,7 +25,7 @@ export interface TrackedKey {
 }
 
 /** How many commands ended how. */
-export interface Figures {
+interface Figures {
   acknowledged: number;
   /** Attempts whose answer never came. */
   unknown: number;

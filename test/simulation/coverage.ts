@@ -1,7 +1,7 @@
 /** What a simulation has been through: how often each fault and each situation was hit. A checker that never meets what it checks looks like one that passes. */
 
 /** Everything that a full run must have met at least once. */
-export const SITUATIONS = [
+const SITUATIONS = [
   "network: lost",
   "network: doubled",
   "network: straggler",

@@ -43,7 +43,7 @@ interface Message {
 }
 
 /** What came of it. */
-export interface Exploration {
+interface Exploration {
   readonly depth: number;
   readonly states: number;
   readonly transitions: number;

@@ -20,7 +20,7 @@ interface Version {
 }
 
 /** A read's outcome; undefined: it failed. */
-export type KvRead = { readonly value: unknown } | undefined;
+type KvRead = { readonly value: unknown } | undefined;
 
 export class Kv {
   readonly #engine: Engine;

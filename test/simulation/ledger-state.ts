@@ -31,7 +31,7 @@ export type Command =
   | { readonly type: "replace_routes"; readonly asking: string };
 
 /** A key as stored. */
-export interface StoredKey {
+interface StoredKey {
   readonly id: string;
   readonly owner: Owner;
   permissions: readonly string[];

@@ -14,7 +14,7 @@ import type { Route } from "../../core/route.ts";
 import { KEYS_REMEMBERED, PRODUCT, type Machines } from "./machines.ts";
 
 /** A mutant and what is wrong with it. */
-export interface Mutant {
+interface Mutant {
   readonly name: string;
   readonly says: string;
   readonly machines: Machines;

@@ -10,7 +10,7 @@ import type { LedgerState } from "./ledger-state.ts";
 import { askedBy, NO_PATH, PUBLIC_PATH } from "./routes.ts";
 
 /** What must hold. */
-export type Invariant = "I1" | "I2" | "I3" | "I4" | "I5" | "I6" | "F0";
+type Invariant = "I1" | "I2" | "I3" | "I4" | "I5" | "I6" | "F0";
 
 /** Where something did not hold. */
 export interface Violation {

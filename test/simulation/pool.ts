@@ -6,7 +6,7 @@ import type { RunResult } from "./simulation.ts";
 import type { Order } from "./worker.ts";
 
 /** Which seeds, of what. */
-export interface Batch {
+interface Batch {
   readonly from: number;
   readonly count: number;
   readonly mutant?: string;

@@ -17,7 +17,7 @@ import { platformPorts } from "../../../worker/platform-ports.ts";
 import { refusalResponse } from "../../../worker/refusal.ts";
 
 /** How a design finds the record of a token. */
-export type FindRecord = (tokenId: string, cell: number) => Promise<KeyRecord | undefined>;
+type FindRecord = (tokenId: string, cell: number) => Promise<KeyRecord | undefined>;
 
 /** The outside, as all designs share it. */
 export const ports = platformPorts(env);
