@@ -1,4 +1,5 @@
 /** `npm run demo`: plays the transcript against a running system and says whether each answer was the expected one. */
+import { optionsOrUsage } from "./command-line.ts";
 import { readInstallation, type Installation } from "./installation.ts";
 
 interface Step {
@@ -66,6 +67,7 @@ async function demo({ gateway, controlPlane, organizationId, adminKey }: Install
   console.log("\nAll answers were as expected.");
 }
 
+optionsOrUsage("npm run demo\n\nPlays the transcript of npm start against the system it runs. It has no options.", {});
 const installation = readInstallation();
 if (!installation) {
   console.error("There is no running system yet. Start one in another terminal: npm start");

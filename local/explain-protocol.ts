@@ -3,6 +3,7 @@ import { controlPlaneConfiguration } from "../control-plane/configuration.ts";
 import { ConfigurationError } from "../core/configuration.ts";
 import { DEADLINES_MS, worstCaseOf } from "../core/protocol/tunables.ts";
 import { FLOORS_KEPT_MAX } from "../core/protocol/floor-window.ts";
+import { optionsOrUsage } from "./command-line.ts";
 import { settingsOf } from "./platform.ts";
 import { makeSecrets } from "./secrets.ts";
 
@@ -32,6 +33,10 @@ Also fixed
   ${FLOORS_KEPT_MAX}   floors kept per cell and party; records from before are fetched from the cell again`;
 }
 
+optionsOrUsage(
+  "npm run protocol:explain\n\nSays what the settings in control-plane/wrangler.toml promise at worst. It has no options.",
+  {},
+);
 try {
   console.log(explain());
 } catch (error) {

@@ -1,5 +1,5 @@
 /** Command-line options of `npm start`. */
-import { parseArgs } from "node:util";
+import { optionsOrUsage } from "./command-line.ts";
 
 /** Where the three Workers listen on 127.0.0.1; 0 picks a free port. */
 export interface Ports {
@@ -10,7 +10,6 @@ export interface Ports {
 
 /** What was asked for. */
 export interface StartOptions {
-  readonly help: boolean;
   readonly reset: boolean;
   readonly ports: Ports;
 }
@@ -27,8 +26,7 @@ export const PORT_OPTIONS: Readonly<Record<keyof Ports, string>> = {
   exampleApi: "--api-port",
 };
 
-/** What `--help` prints. */
-export const HELP = `npm start [-- options]
+const USAGE = `npm start [-- options]
 
   --reset                 forget everything and begin anew
   --gateway-port N        where the gateway listens (default 8787)
@@ -36,33 +34,21 @@ export const HELP = `npm start [-- options]
   --api-port N            where the example API listens (default 8789)
   --help                  this text`;
 
-/** Reads the arguments; throws an {@link OptionError} for what it does not know. */
-export function startOptions(args: readonly string[]): StartOptions {
-  const { values } = parse(args);
+/** The options of this process; throws an {@link OptionError} for ports that cannot be. */
+export function startOptions(): StartOptions {
+  const values = optionsOrUsage(USAGE, {
+    reset: { type: "boolean" },
+    "gateway-port": { type: "string" },
+    "control-plane-port": { type: "string" },
+    "api-port": { type: "string" },
+  });
   const ports = {
     gateway: port(values["gateway-port"], 8787),
     controlPlane: port(values["control-plane-port"], 8788),
     exampleApi: port(values["api-port"], 8789),
   };
   if (new Set(Object.values(ports)).size < 3) throw new OptionError("The three ports must differ.");
-  return { help: values.help === true, reset: values.reset === true, ports };
-}
-
-function parse(args: readonly string[]) {
-  try {
-    return parseArgs({
-      args: [...args],
-      options: {
-        help: { type: "boolean" },
-        reset: { type: "boolean" },
-        "gateway-port": { type: "string" },
-        "control-plane-port": { type: "string" },
-        "api-port": { type: "string" },
-      },
-    });
-  } catch (error) {
-    throw new OptionError(`${error instanceof Error ? error.message.split(". ")[0] : "Bad option"}. Try 'npm start -- --help'.`);
-  }
+  return { reset: values.reset === true, ports };
 }
 
 function port(text: string | undefined, usual: number): number {

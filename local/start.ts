@@ -7,11 +7,10 @@ import { ConfigurationError } from "../core/configuration.ts";
 import { requireFreePorts } from "./free-ports.ts";
 import { DIRECTORY } from "./installation.ts";
 import { takeLock } from "./lock.ts";
-import { HELP, OptionError, startOptions } from "./options.ts";
+import { OptionError, startOptions } from "./options.ts";
 
 async function main(): Promise<void> {
-  const options = startOptions(process.argv.slice(2));
-  if (options.help) return console.log(HELP);
+  const options = startOptions();
   requireOnlyOne();
   await requireFreePorts(options.ports);
   const { run } = await import("./run.ts");

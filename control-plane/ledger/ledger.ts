@@ -71,6 +71,7 @@ const NOT_YET_EFFECTIVE: Outcome = {
   },
 };
 
+/** One cell. What its methods answer is said at {@link LedgerContract}. */
 export class Ledger extends DurableObject<LedgerEnv> implements LedgerContract {
   readonly #storage: DurableObjectStorage;
   readonly #sql: SqlStorage;
@@ -113,6 +114,7 @@ export class Ledger extends DurableObject<LedgerEnv> implements LedgerContract {
     await this.#inForce.untilAllInForce();
   }
 
+  /** Does what is due and sets the next alarm, also after a failure. */
   override async alarm(): Promise<void> {
     try {
       await publishDue(this.#storage, { kv: this.env.KEYS, tagKeys: this.#configuration.tagKeys, now: Date.now });

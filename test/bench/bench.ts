@@ -3,7 +3,7 @@
  * JSON, `-- --quick` takes under 45 seconds. Figures are medians over rounds; the rows of a round run one after the other,
  * and a ratio compares rows of one round, so that what else the machine does meanwhile weighs on both sides.
  */
-import { parseArgs } from "node:util";
+import { optionsOrUsage } from "../../local/command-line.ts";
 import type { Outcome } from "./load-generator.ts";
 import { Load } from "./load.ts";
 import { startPeer, type Peer } from "./peer.ts";
@@ -11,6 +11,12 @@ import { REMEMBERED_KEYS, rememberedKeysMb } from "./memory.ts";
 import { median } from "./statistics.ts";
 import { startBenchSystem, type BenchSystem } from "./system.ts";
 import { workerdWithoutOutput } from "./workerd-without-output.ts";
+
+const USAGE = `npm run bench [-- options]
+
+  --quick   less exact, in under 45 seconds
+  --json    the rows as JSON
+  --help    this text`;
 
 /** One row as printed with --json. Names and members are stable. */
 interface Row {
@@ -174,15 +180,6 @@ function tableText(rows: readonly Row[], subjects: readonly Subject[]): string {
   return [columns, ...lines].map(print).join("\n");
 }
 
-function optionsOf(args: readonly string[]) {
-  try {
-    return parseArgs({ args: [...args], options: { json: { type: "boolean" }, quick: { type: "boolean" } } }).values;
-  } catch {
-    console.error("npm run bench [-- --json] [-- --quick]");
-    process.exit(1);
-  }
-}
-
 /** All rows, on one system started for them; the processes it needs end with it. */
 async function rowsOf(subjectsSaid: (count: number) => void, spells: Spells): Promise<{ rows: Row[]; subjects: Subject[] }> {
   await using system = await startBenchSystem();
@@ -192,7 +189,8 @@ async function rowsOf(subjectsSaid: (count: number) => void, spells: Spells): Pr
   return { rows: await measure(subjects, spells), subjects };
 }
 
-const { json: isJson = false, quick: isQuick = false } = optionsOf(process.argv.slice(2));
+const options = optionsOrUsage(USAGE, { json: { type: "boolean" }, quick: { type: "boolean" } });
+const { json: isJson = false, quick: isQuick = false } = options;
 const tell = (text: string) => isJson || console.log(text);
 using _output = workerdWithoutOutput();
 const { rows, subjects } = await rowsOf(

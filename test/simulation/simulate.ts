@@ -7,11 +7,11 @@
  *   --exhaustive   every interleaving of a small system, up to --depth D (default 10)
  *   --table        leases beside what others do, and what each costs as it grows
  */
-import { parseArgs } from "node:util";
+import { optionsOrUsage, refuseWithUsage } from "../../local/command-line.ts";
 import { branchesOf, type Branch } from "./branches.ts";
 import { Coverage } from "./coverage.ts";
 import { explore } from "./exhaustive.ts";
-import { PRODUCT } from "./machines.ts";
+import { PRODUCT, type Machines } from "./machines.ts";
 import { MUTANTS } from "./mutants.ts";
 import type { Violation } from "./oracle.ts";
 import { runBatch } from "./pool.ts";
@@ -116,24 +116,41 @@ function branchesText(branches: readonly Branch[]): string {
   return `\nBranches of the protocol, over ${BRANCH_SEEDS} seeds at most:\n${lines.join("\n")}`;
 }
 
-const { values: options } = parseArgs({
-  options: {
-    seeds: { type: "string" },
-    from: { type: "string" },
-    trace: { type: "string" },
-    mutants: { type: "boolean" },
-    mutant: { type: "string" },
-    exhaustive: { type: "boolean" },
-    depth: { type: "string" },
-  },
+const USAGE = `npm run simulate [-- options]
+
+  --seeds N [--from S]         how many seeds (default ${SEEDS}), the first one (default 1)
+  --trace S [--mutant NAME]    one seed, with everything that happens in it; of a wrong protocol
+  --mutants                    finds every wrong protocol
+  --exhaustive [--depth D]     every interleaving of a small system (default ${DEPTH} steps)
+  --help                       this text`;
+
+const options = optionsOrUsage(USAGE, {
+  seeds: { type: "string" },
+  from: { type: "string" },
+  trace: { type: "string" },
+  mutants: { type: "boolean" },
+  mutant: { type: "string" },
+  exhaustive: { type: "boolean" },
+  depth: { type: "string" },
 });
+
+function numberOf(option: "seeds" | "from" | "trace" | "depth", usual: number): number {
+  const text = options[option] ?? String(usual);
+  return /^\d{1,9}$/.test(text) ? Number(text) : refuseWithUsage(USAGE, `--${option} takes a whole number, not '${text}'`);
+}
+
+function machinesOf(mutant: string | undefined): Machines {
+  if (mutant === undefined) return PRODUCT;
+  const names = MUTANTS.map(({ name }) => name).join(", ");
+  return MUTANTS.find(({ name }) => name === mutant)?.machines ?? refuseWithUsage(USAGE, `--mutant takes one of ${names}, not '${mutant}'`);
+}
+
 let isGood = true;
 if (options.trace !== undefined) {
-  const machines = MUTANTS.find(({ name }) => name === options.mutant)?.machines ?? PRODUCT;
-  const { seed, violations } = simulate(Number(options.trace), machines, (line) => console.log(line));
+  const { seed, violations } = simulate(numberOf("trace", 1), machinesOf(options.mutant), (line) => console.log(line));
   isGood = violations.length === 0;
   console.log(isGood ? `Seed ${seed} holds.` : violationText(seed, violations));
 } else if (options.mutants === true) isGood = await runMutants();
-else if (options.exhaustive === true) isGood = runExhaustive(Number(options.depth ?? DEPTH));
-else isGood = await runSeeds(Number(options.from ?? 1), Number(options.seeds ?? SEEDS));
+else if (options.exhaustive === true) isGood = runExhaustive(numberOf("depth", DEPTH));
+else isGood = await runSeeds(numberOf("from", 1), numberOf("seeds", SEEDS));
 process.exitCode = isGood ? 0 : 1;
