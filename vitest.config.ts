@@ -15,6 +15,7 @@ export default defineConfig({
     silent: "passed-only",
     projects: [
       { test: { name: "unit", include: ["test/unit/**/*.test.ts"] } },
+      { test: { name: "reference", include: ["test/reference/**/*.test.ts"] } },
       {
         plugins: [cloudflareTest({ wrangler: { configPath: "./test/runtime/wrangler.toml" } })],
         test: { name: "runtime", include: ["test/runtime/**/*.test.ts"], testTimeout: SYSTEM_TEST_TIMEOUT_MS },

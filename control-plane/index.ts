@@ -12,7 +12,7 @@ export { LedgerReplica } from "./ledger-replica.ts";
 const configuration = controlPlaneConfiguration(env);
 const bindings = env as unknown as LedgerEnv;
 
-const app = controlPlaneApp({
+const fetch = controlPlaneApp({
   configuration,
   cells: new Cells(bindings.LEDGER, configuration.cells),
   now: () => Date.now(),
@@ -20,4 +20,4 @@ const app = controlPlaneApp({
 });
 
 /** Every request goes to the HTTP API. */
-export default { fetch: (request: Request): Response | Promise<Response> => app.fetch(request) };
+export default { fetch };

@@ -1,76 +1,102 @@
 /** API keys by id, and validation. Shapes as in the WorkOS API; reading one key and changing it are ours. */
-import { Hono } from "hono";
 import { z } from "zod";
-import { cellOfId } from "../../core/identifier.ts";
-import { parseToken } from "../../core/token.ts";
-import { notFound } from "./api-error.ts";
 import { hmacSha256, sha256Hex } from "../../core/digest.ts";
-import { admit, admitCaller, send, type AppEnvironment, type Services } from "./endpoint.ts";
-import { answerCommitted } from "./receipts.ts";
+import { parseToken } from "../../core/token.ts";
+import { apiKeySchema } from "../ledger/view.ts";
+import { notFound } from "./api-error.ts";
+import { endpoint, type Section } from "./endpoint.ts";
 import { displayName, isoInstant, permissionSlugs } from "./fields.ts";
+import { changed, ended, ENDED, inForce, inForceWithReceipt, ok } from "./reply.ts";
+import { send } from "./send.ts";
 
-const validation = z.object({ value: z.string() });
-const change = z.object({ name: displayName.optional(), permissions: permissionSlugs.optional() });
-const expiry = z.object({ expires_at: isoInstant.nullable().optional() });
+/** Endpoints on keys, whoever owns them. */
+export const apiKeys: Section = {
+  title: "API keys",
+  endpoints: [
+    endpoint({
+      method: "POST",
+      path: "/api_keys/validations",
+      operationId: "validateApiKey",
+      summary: "Tells whose a key is",
+      description: "`api_key` is null for whatever would not be accepted now. The permissions of the key are those in effect.",
+      access: "portcullis:api_keys:validate",
+      body: z.object({ value: z.string() }),
+      replies: { 200: z.object({ api_key: apiKeySchema.nullable() }) },
+      handler: async ({ services, body: { value } }) => {
+        const { cells, configuration } = services;
+        const token = parseToken(value, configuration.tokenPrefix, configuration.tagKeys, hmacSha256);
+        if (typeof token === "string" || token.cell >= cells.count || !configuration.acceptedEnvironments.has(token.environment))
+          return ok({ api_key: null });
+        return ok({ api_key: await cells.ledger(token.cell).validate(token.tokenId, sha256Hex(value)) });
+      },
+    }),
 
-/** Endpoints under `/api_keys`. */
-export function apiKeyRoutes(services: Services): Hono<AppEnvironment> {
-  const app = new Hono<AppEnvironment>();
+    endpoint({
+      method: "GET",
+      path: "/api_keys/:api_key_id",
+      operationId: "getApiKey",
+      summary: "Reads a key",
+      access: "portcullis:api_keys:read",
+      replies: { 200: apiKeySchema },
+      handler: async ({ services, params: { api_key_id } }) => {
+        const { id, cell } = api_key_id;
+        const key = await services.cells.ledger(cell).apiKey(id);
+        if (!key) throw notFound("API key", id);
+        return ok(key);
+      },
+    }),
 
-  /** `POST /api_keys/validations` `{value}`: 200 `{api_key}`, null for whatever would not be accepted now. Its permissions are those in effect. */
-  app.post("/validations", async (c) => {
-    const { body } = await admit(services, c, "portcullis:api_keys:validate", validation);
-    const { tokenPrefix, tagKeys, acceptedEnvironments } = services.configuration;
-    const token = parseToken(body.value, tokenPrefix, tagKeys, hmacSha256);
-    if (typeof token === "string" || token.cell >= services.cells.count || !acceptedEnvironments.has(token.environment))
-      return c.json({ api_key: null });
-    return c.json({ api_key: await services.cells.ledger(token.cell).validate(token.tokenId, sha256Hex(body.value)) });
-  });
+    endpoint({
+      method: "PATCH",
+      path: "/api_keys/:api_key_id",
+      operationId: "updateApiKey",
+      summary: "Renames a key, narrows or widens its permissions",
+      access: "portcullis:api_keys:write",
+      body: z.object({ name: displayName.optional(), permissions: permissionSlugs.optional() }),
+      replies: inForceWithReceipt(apiKeySchema),
+      errors: ["permission_not_assignable", "insufficient_permissions", "last_holder_of_permission"],
+      handler: async ({ services, params: { api_key_id }, body, terms }) => {
+        const { id, cell } = api_key_id;
+        const command = {
+          type: "update_api_key",
+          id,
+          ...(body.name !== undefined && { name: body.name }),
+          ...(body.permissions && { permissions: body.permissions }),
+        } as const;
+        return changed(await send(services, command, { cell, terms }), { receiptInBody: true });
+      },
+    }),
 
-  /** `GET /api_keys/:id`: 200 the key; 404. */
-  app.get("/:id", async (c) => {
-    await admitCaller(services, c, "portcullis:api_keys:read");
-    const key = await services.cells.ledger(cellOf(c.req.param("id"))).apiKey(c.req.param("id"));
-    if (!key) throw notFound("API key", c.req.param("id"));
-    return c.json(key);
-  });
+    endpoint({
+      method: "POST",
+      path: "/api_keys/:api_key_id/expire",
+      operationId: "expireApiKey",
+      summary: "Ends a key now, at a time, or never",
+      description: "`{}` ends it now, a time then (a past one: now), and null takes a scheduled end back.",
+      access: "portcullis:api_keys:write",
+      body: z.object({ expires_at: isoInstant.nullable().optional() }),
+      replies: inForce(apiKeySchema),
+      errors: ["api_key_already_expired", "insufficient_permissions", "last_holder_of_permission"],
+      handler: async ({ services, params: { api_key_id }, body, terms }) => {
+        const { id, cell } = api_key_id;
+        const expires_at_ms = body.expires_at === undefined ? "now" : body.expires_at;
+        return changed(await send(services, { type: "expire_api_key", id, expires_at_ms }, { cell, terms }));
+      },
+    }),
 
-  /** `PATCH /api_keys/:id` `{name?, permissions?}`: 200 the key, in force everywhere; 404; 422. */
-  app.patch("/:id", async (c) => {
-    const { body, terms } = await admit(services, c, "portcullis:api_keys:write", change);
-    const id = c.req.param("id");
-    const cell = cellOf(id);
-    const command = {
-      type: "update_api_key",
-      id,
-      ...(body.name !== undefined && { name: body.name }),
-      ...(body.permissions && { permissions: body.permissions }),
-    } as const;
-    return answerCommitted(c, await send(services, command, { cell, terms }), { status: 200, receiptInBody: true });
-  });
-
-  /** `POST /api_keys/:id/expire` `{}` now, `{expires_at}` then, `{expires_at: null}` never: 200 the key; 404; 409 `api_key_already_expired`. */
-  app.post("/:id/expire", async (c) => {
-    const { body, terms } = await admit(services, c, "portcullis:api_keys:write", expiry);
-    const id = c.req.param("id");
-    const expires_at_ms = body.expires_at === undefined ? "now" : body.expires_at;
-    const command = { type: "expire_api_key", id, expires_at_ms } as const;
-    return answerCommitted(c, await send(services, command, { cell: cellOf(id), terms }), { status: 200 });
-  });
-
-  /** `DELETE /api_keys/:id`: 204 when no gateway accepts it any more; 404. */
-  app.delete("/:id", async (c) => {
-    const { terms } = await admit(services, c, "portcullis:api_keys:write", z.object({}));
-    const id = c.req.param("id");
-    return answerCommitted(c, await send(services, { type: "revoke_api_key", id }, { cell: cellOf(id), terms }), { status: 204 });
-  });
-
-  return app;
-
-  /** The cell in the id; an id of another form belongs to no key. */
-  function cellOf(id: string): number {
-    const cell = cellOfId("api_key", id, services.cells.count);
-    if (cell === undefined) throw notFound("API key", id);
-    return cell;
-  }
-}
+    endpoint({
+      method: "DELETE",
+      path: "/api_keys/:api_key_id",
+      operationId: "deleteApiKey",
+      summary: "Revokes a key",
+      description: "When this answers, no gateway accepts the key any more.",
+      access: "portcullis:api_keys:write",
+      replies: ENDED,
+      errors: ["insufficient_permissions", "last_holder_of_permission"],
+      handler: async ({ services, params: { api_key_id }, terms }) => {
+        const { id, cell } = api_key_id;
+        return ended(await send(services, { type: "revoke_api_key", id }, { cell, terms }));
+      },
+    }),
+  ],
+};

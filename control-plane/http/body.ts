@@ -19,11 +19,11 @@ export async function readBodyText(request: Request): Promise<string> {
   if (bytes.length === 0) return "";
   const type = request.headers.get("content-type")?.split(";")[0]?.trim().toLowerCase();
   if (type !== "application/json")
-    throw new ApiError(415, "unsupported_media_type", "Send the body as JSON, with 'Content-Type: application/json'.");
+    throw new ApiError("unsupported_media_type", "Send the body as JSON, with 'Content-Type: application/json'.");
   try {
     return new TextDecoder("utf-8", { fatal: true, ignoreBOM: false }).decode(bytes);
   } catch {
-    throw new ApiError(400, "bad_request", "The body is not valid UTF-8.");
+    throw new ApiError("bad_request", "The body is not valid UTF-8.");
   }
 }
 
@@ -41,11 +41,11 @@ export function parseBody<Schema extends z.ZodType>(text: string, schema: Schema
 
 function parseJson(text: string): unknown {
   if (text.trim() === "") return {};
-  if (depthOf(text) > BODY_DEPTH_MAX) throw new ApiError(400, "bad_request", `The body is nested deeper than ${BODY_DEPTH_MAX} levels.`);
+  if (depthOf(text) > BODY_DEPTH_MAX) throw new ApiError("bad_request", `The body is nested deeper than ${BODY_DEPTH_MAX} levels.`);
   try {
     return JSON.parse(text);
   } catch {
-    throw new ApiError(400, "bad_request", "The body is not valid JSON.");
+    throw new ApiError("bad_request", "The body is not valid JSON.");
   }
 }
 
@@ -79,7 +79,7 @@ async function readCapped(stream: ReadableStream<Uint8Array> | null): Promise<Ui
   let length = 0;
   for await (const chunk of stream) {
     length += chunk.length;
-    if (length > BODY_BYTES_MAX) throw new ApiError(413, "body_too_large", `The body is larger than ${BODY_BYTES_MAX} bytes.`);
+    if (length > BODY_BYTES_MAX) throw new ApiError("body_too_large", `The body is larger than ${BODY_BYTES_MAX} bytes.`);
     chunks.push(chunk);
   }
   const whole = new Uint8Array(length);

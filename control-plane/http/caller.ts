@@ -1,32 +1,35 @@
 /** Who calls the control plane: the holder of a live key of the platform organization, and what that key may do. */
 import { equalInConstantTime } from "../../core/constant-time.ts";
+import { hmacSha256, sha256Hex } from "../../core/digest.ts";
 import { PLATFORM_ORGANIZATION_ID } from "../../core/identifier.ts";
 import { coversAny, type PlatformPermission } from "../../core/permission.ts";
 import { parseToken } from "../../core/token.ts";
-import type { Cells } from "../cells.ts";
-import type { ControlPlaneConfiguration } from "../configuration.ts";
-import { hmacSha256, sha256Hex } from "../../core/digest.ts";
-import { ApiError } from "./api-error.ts";
+import type { Actor } from "../ledger/command.ts";
+import { ApiError, unauthorized } from "./api-error.ts";
+import type { Access, Services } from "./endpoint.ts";
 
-/** An authenticated caller. */
+/** An admitted caller. */
 export interface Caller {
-  /** Id of the key that was presented. */
-  readonly keyId: string;
+  /** In whose name entries are made. */
+  readonly actor: Actor;
   readonly permissions: readonly string[];
 }
 
+/** Lets the caller in if it may call what has this access; 401 or 403 otherwise. */
+export async function admit(services: Services, access: Access, request: Request): Promise<Caller> {
+  if (access === "public") return { actor: { type: "system", id: "anyone" }, permissions: [] };
+  if (access === "bootstrap_secret") return knowingBootstrapSecret(services, request);
+  const caller = await authenticate(services, request);
+  return access === "any_platform_key" ? caller : holding(access, caller);
+}
+
 /** The bearer token of a request, or undefined (RFC 6750 section 2.1; the scheme in any case). */
-export function bearerOf(request: Request): string | undefined {
+function bearerOf(request: Request): string | undefined {
   return /^bearer +(\S+)$/i.exec(request.headers.get("authorization")?.trim() ?? "")?.[1];
 }
 
 /** Establishes the caller by asking the ledger itself, every time. 401 for everyone else, without saying why. */
-export async function authenticate(
-  request: Request,
-  configuration: ControlPlaneConfiguration,
-  cells: Cells,
-  nowMs: number,
-): Promise<Caller> {
+async function authenticate({ configuration, cells, now }: Services, request: Request): Promise<Caller> {
   const text = bearerOf(request);
   const token = text === undefined ? "malformed_token" : parseToken(text, configuration.tokenPrefix, configuration.tagKeys, hmacSha256);
   if (
@@ -36,23 +39,23 @@ export async function authenticate(
     !configuration.acceptedEnvironments.has(token.environment)
   )
     throw unauthorized();
+  const nowMs = now();
   const resolution = await cells.ledger(token.cell).resolve(token.tokenId);
   const record = resolution.found ? resolution.record : undefined;
   if (record?.state !== "active" || !equalInConstantTime(sha256Hex(text), record.sha256)) throw unauthorized();
   if (record.expires_at_ms !== null && record.expires_at_ms <= nowMs) throw unauthorized();
   if (record.owner.type !== "organization" || record.owner.id !== PLATFORM_ORGANIZATION_ID) throw unauthorized();
-  return { keyId: record.key_id, permissions: record.permissions };
+  return { actor: { type: "api_key", id: record.key_id }, permissions: record.permissions };
 }
 
 /** 403 unless the caller holds the permission. */
-export function requirePermission(caller: Caller, permission: PlatformPermission): void {
-  if (!coversAny(caller.permissions, permission))
-    throw new ApiError(403, "insufficient_permissions", `This call needs the permission '${permission}', which your key does not have.`, {
-      missing_permissions: [permission],
-    });
+function holding(permission: PlatformPermission, caller: Caller): Caller {
+  if (coversAny(caller.permissions, permission)) return caller;
+  const message = `This call needs the permission '${permission}', which your key does not have.`;
+  throw new ApiError("insufficient_permissions", message, { missing_permissions: [permission] });
 }
 
-/** The answer to whoever is nobody. */
-export function unauthorized(): ApiError {
-  return new ApiError(401, "unauthorized", "Unauthorized");
+function knowingBootstrapSecret({ configuration }: Services, request: Request): Caller {
+  if (!equalInConstantTime(bearerOf(request) ?? "", configuration.bootstrapSecret)) throw unauthorized();
+  return { actor: { type: "system", id: "bootstrap" }, permissions: [] };
 }

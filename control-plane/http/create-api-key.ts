@@ -1,30 +1,32 @@
 /** Making a key, whoever owns it. */
-import type { Context } from "hono";
 import { z } from "zod";
 import type { KeyOwner } from "../ledger/command.ts";
+import { apiKeySchema } from "../ledger/view.ts";
 import { invalid } from "./api-error.ts";
-import { send, type AppEnvironment, type Services, type Terms } from "./endpoint.ts";
+import type { Services } from "./endpoint.ts";
 import { displayName, isoInstant, permissionSlugs } from "./fields.ts";
 import { mintKey } from "./mint.ts";
+import { created, type LedgerReply, type Reply } from "./reply.ts";
+import { send, type Terms } from "./send.ts";
 
 /** What a new key is asked for with. */
-export const newKeyFields = {
+export const newKeySchema = z.object({
   name: displayName,
   permissions: permissionSlugs.default([]),
   expires_at: isoInstant.nullish(),
-  environment: z.enum(["live", "test"]).optional(),
-} as const;
+  environment: z.enum(["live", "test"]).optional().describe("Absent: the environment that the installation is set to."),
+});
 
-const newKey = z.object(newKeyFields);
+/** A key with its token, as only the answer that makes it has it. */
+export const createdApiKeySchema = apiKeySchema.extend({ value: z.string().describe("The token. It is shown this once.") });
 
-/** Makes the key in its organization's cell; 201 with its `value`, which is shown this once; 422 for an environment that no gateway accepts. */
+/** Makes the key in its organization's cell; 201 with its `value`; 422 for an environment that no gateway accepts. */
 export async function createApiKey(
   services: Services,
-  c: Context<AppEnvironment>,
   owner: KeyOwner,
-  asked: z.output<typeof newKey>,
+  asked: z.output<typeof newKeySchema>,
   terms: Terms,
-): Promise<Response> {
+): Promise<Reply<201, LedgerReply>> {
   const { cells, configuration } = services;
   const environment = asked.environment ?? configuration.defaultEnvironment;
   if (!configuration.acceptedEnvironments.has(environment))
@@ -33,6 +35,6 @@ export async function createApiKey(
   const { id, token, minted } = mintKey(services, cell, environment);
   const { name, permissions, expires_at } = asked;
   const command = { type: "create_api_key", id, owner, name, permissions, expires_at_ms: expires_at ?? null, minted } as const;
-  const { reply, secret } = await send(services, command, { cell, terms, secret: token });
-  return c.json({ ...reply, value: secret }, 201);
+  const done = await send(services, command, { cell, terms, secret: token });
+  return created(done, { value: done.secret });
 }

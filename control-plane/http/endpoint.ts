@@ -1,23 +1,20 @@
-/** What every endpoint shares: who calls, the body, and sending commands to a ledger. */
-import type { Context } from "hono";
-import type { z } from "zod";
-import type { PlatformPermission } from "../../core/permission.ts";
+/**
+ * An endpoint is a declaration: where it is, who may call it, what it takes, what it answers, and how. Everything that is said
+ * about an endpoint elsewhere (routing, the checks before its handler, the published document, the tables in the docs, the tests
+ * that walk all endpoints) is derived from it.
+ */
+import { z } from "zod";
 import type { RandomBytes } from "../../core/base62.ts";
+import type { PlatformPermission } from "../../core/permission.ts";
 import type { Cells } from "../cells.ts";
 import type { ControlPlaneConfiguration } from "../configuration.ts";
-import type { Actor, Command, Refusal } from "../ledger/command.ts";
-import { refused } from "./api-error.ts";
-import { parseBody, readBodyText } from "./body.ts";
-import { authenticate, requirePermission, type Caller } from "./caller.ts";
-import { repetitionOf, type Repetition } from "./idempotency.ts";
-import { prefersAsync, type Committed } from "./receipts.ts";
+import type { Caller } from "./caller.ts";
+import type { ErrorCode } from "./error-catalogue.ts";
+import type { NamesIn, ParameterName, PathValues } from "./path-parameters.ts";
+import type { Replies, Reply, ReplyTo } from "./reply.ts";
+import type { Terms } from "./send.ts";
 
-/** What the application carries for each request. */
-export interface AppEnvironment {
-  Variables: { requestId: string };
-}
-
-/** What endpoints are built with. */
+/** What endpoints work with. */
 export interface Services {
   readonly configuration: ControlPlaneConfiguration;
   readonly cells: Cells;
@@ -25,73 +22,87 @@ export interface Services {
   readonly randomBytes: RandomBytes;
 }
 
-/** A request from an authenticated caller who may make it, with its body read and parsed. */
-interface Call<Body> {
+/** HEAD comes along with GET. Whatever is not GET may carry a body and an Idempotency-Key. */
+export type Method = "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
+
+/** Who may call: holders of a platform permission, holders of any platform key, whoever knows the bootstrap secret, anyone. */
+export type Access = PlatformPermission | "any_platform_key" | "bootstrap_secret" | "public";
+
+/** A request that has passed the door: the caller may make it, and all it carries has been parsed. */
+export interface Call<Verb, Path extends string, Query, Body> {
+  readonly services: Services;
+  readonly caller: Caller;
+  readonly params: PathValues<Path>;
+  readonly query: Query;
   readonly body: Body;
-  readonly terms: Terms;
+  /** For commands; null for GET. */
+  readonly terms: Verb extends "GET" ? null : Terms;
 }
 
-/** Who sends a command, how it is recognised when it comes again, and whether the caller waits until it is in force. */
-export interface Terms {
-  readonly actor: Actor;
-  readonly repetition: Repetition;
-  readonly untilInForce: boolean;
+/** Where an endpoint is, and what is said about it. */
+interface Description {
+  readonly method: Method;
+  /** Parameters as `:name`, with names of `PATH_PARAMETERS`. */
+  readonly path: string;
+  /** Names the call in generated clients; unique. */
+  readonly operationId: string;
+  /** One line. */
+  readonly summary: string;
+  /** What the line leaves open, in Markdown. */
+  readonly description?: string;
+  readonly access: Access;
+  /** An object of texts; absent: query parameters are ignored. */
+  readonly query?: z.ZodObject;
+  /** Absent: a body is not needed, but if there is one it must be a JSON object. Never read for GET. */
+  readonly body?: z.ZodType;
+  /** A request without Idempotency-Key is refused. */
+  readonly needsIdempotencyKey?: true;
+  /** A reply 202 says that the call waits until its change is in force, unless `Prefer: respond-async` is sent. */
+  readonly replies: Replies;
+  /** What it can answer besides the errors that follow from the rest of the declaration. */
+  readonly errors?: readonly ErrorCode[];
 }
 
-/**
- * Authenticates, checks the permission the endpoint declares, and reads the body through its schema, in this order. The
- * caller may take its time to send a body, so the key is looked at once more when all of it is here.
- */
-export async function admit<Schema extends z.ZodType>(
-  services: Services,
-  c: Context<AppEnvironment>,
-  permission: PlatformPermission,
-  schema: Schema,
-): Promise<Call<z.output<Schema>>> {
-  const callerBefore = await admitCaller(services, c, permission);
-  const text = await readBodyText(c.req.raw);
-  const caller = text === "" ? callerBefore : await admitCaller(services, c, permission);
-  const body = parseBody(text, schema);
-  const actor = { type: "api_key", id: caller.keyId } as const;
-  return { body, terms: termsOf(services, c, actor, text) };
+/** What {@link endpoint} takes: the description with its types, and the handler. */
+interface Declaration<
+  Verb extends Method,
+  Path extends string,
+  Query extends z.ZodObject,
+  Body extends z.ZodType,
+  Declared extends Replies,
+> extends Description {
+  readonly method: Verb;
+  readonly path: NamesIn<Path> extends ParameterName ? Path : never;
+  readonly query?: Query;
+  readonly body?: Body;
+  readonly replies: Declared;
+  readonly handler: (call: Call<Verb, Path, z.output<Query>, z.output<Body>>) => Promise<ReplyTo<Declared>>;
 }
 
-/** The terms on which an actor's request is carried out. */
-export function termsOf(services: Services, c: Context<AppEnvironment>, actor: Actor, bodyText: string): Terms {
-  const repetition = repetitionOf(c.req.raw, actor.id, bodyText, services.configuration.replySealKey);
-  return { actor, repetition, untilInForce: !prefersAsync(c.req.raw) };
+type AnyCall = Call<Method, string, unknown, unknown>;
+
+/** Any endpoint, for those who serve or describe all of them. */
+export interface Endpoint extends Description {
+  readonly handler: (call: AnyCall) => Promise<Reply>;
 }
 
-/** Authenticates and checks the permission the endpoint declares; for requests without a body. */
-export async function admitCaller(services: Services, c: Context<AppEnvironment>, permission: PlatformPermission): Promise<Caller> {
-  const caller = await authenticate(c.req.raw, services.configuration, services.cells, services.now());
-  requirePermission(caller, permission);
-  return caller;
+/** Endpoints that belong together. */
+export interface Section {
+  readonly title: string;
+  readonly endpoints: readonly Endpoint[];
 }
 
-/** Where a command is sent, and what belongs to it. */
-interface Sending {
-  readonly cell: number;
-  readonly terms: Terms;
-  /** The secret that belongs to the reply and is stored nowhere, if there is one. */
-  readonly secret?: string;
-  /** An endpoint's own words for refusal codes. */
-  readonly codes?: Partial<Record<Refusal["code"], string>>;
-}
+/** What is taken by endpoints that name nothing. */
+export const NO_FIELDS = z.object({});
 
-/** Sends a command; answers its reply, and the secret of the first time if this is a repeat. */
-export async function send(
-  services: Services,
-  command: Command,
-  sending: Sending,
-): Promise<Committed & { readonly secret: string | undefined }> {
-  const { cell, terms, secret, codes } = sending;
-  const { actor, repetition, untilInForce } = terms;
-  const { commandId, fingerprint } = repetition;
-  const sealedReply = secret === undefined || repetition.seal === null ? null : await repetition.seal(secret);
-  const outcome = await services.cells.ledger(cell).execute({ command, actor, commandId, fingerprint, sealedReply, untilInForce });
-  if (!outcome.ok) throw refused(outcome.refusal, codes);
-  const replayed = outcome.replayed && outcome.sealedReply !== null;
-  const { reply, receipt } = outcome;
-  return { reply, receipt, secret: replayed ? await repetition.open(outcome.sealedReply) : secret };
+/** Declares an endpoint. The handler's call and answer have the types of the schemas. */
+export function endpoint<
+  const Verb extends Method,
+  const Path extends string,
+  Declared extends Replies,
+  Query extends z.ZodObject = typeof NO_FIELDS,
+  Body extends z.ZodType = typeof NO_FIELDS,
+>(declaration: Declaration<Verb, Path, Query, Body, Declared>): Endpoint {
+  // The types of what the handler takes are forgotten here: it is `serve` that parses by this very declaration.
+  return declaration as unknown as Endpoint;
 }

@@ -32,7 +32,6 @@ export function repetitionOf(request: Request, callerId: string, bodyText: strin
       return new TextDecoder().decode((await compactDecrypt(sealed, key)).plaintext);
     } catch {
       throw new ApiError(
-        409,
         "reply_unavailable",
         "The answer to this Idempotency-Key was sealed under another REPLY_SEAL_KEY and cannot be given again.",
       );

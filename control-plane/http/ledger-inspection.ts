@@ -1,42 +1,54 @@
 /** Looking at a cell's ledger: its entries, and whether its hash chain holds. */
-import { Hono } from "hono";
+import { z } from "zod";
 import type { LedgerContract } from "../ledger/contract.ts";
 import { CHAIN_START, type ChainCheck } from "../ledger/journal.ts";
-import { invalid, notFound } from "./api-error.ts";
-import { admitCaller, type AppEnvironment, type Services } from "./endpoint.ts";
+import { entrySchema } from "../ledger/view.ts";
+import { endpoint, type Section } from "./endpoint.ts";
+import { listOf, ok } from "./reply.ts";
+
+const ENTRIES_MAX = 100;
+
+/** Endpoints on a cell. */
+export const ledgerInspection: Section = {
+  title: "Ledger",
+  endpoints: [
+    endpoint({
+      method: "GET",
+      path: "/ledger/:cell/verify",
+      operationId: "verifyLedger",
+      summary: "Recomputes a cell's hash chain",
+      description: "`hash` is the last one that fits, `broken_at` the first seq that does not, or null.",
+      access: "portcullis:ledger:read",
+      replies: { 200: z.object({ entries: z.number().int(), hash: z.string(), broken_at: z.number().int().nullable() }) },
+      handler: async ({ services, params }) => {
+        const check = await verifyWhole(services.cells.ledger(params.cell));
+        return ok({ entries: check.seq, hash: check.hash, broken_at: check.brokenAt });
+      },
+    }),
+
+    endpoint({
+      method: "GET",
+      path: "/ledger/:cell/entries",
+      operationId: "listLedgerEntries",
+      summary: "Lists a cell's entries, oldest first, at most 100",
+      access: "portcullis:ledger:read",
+      query: z.object({
+        after: z
+          .string()
+          .regex(/^\d{1,15}$/, "must be the seq of an entry")
+          .default("0")
+          .describe("The seq after which to begin."),
+      }),
+      replies: { 200: listOf(entrySchema) },
+      handler: async ({ services, params, query }) =>
+        ok({ object: "list", data: await services.cells.ledger(params.cell).entries(Number(query.after), ENTRIES_MAX) }),
+    }),
+  ],
+};
 
 /** Checks a cell's chain from its start, a part at a time. */
 async function verifyWhole(ledger: LedgerContract): Promise<ChainCheck> {
   let check = await ledger.verify(CHAIN_START);
   while (!check.isEnd) check = await ledger.verify(check);
   return check;
-}
-
-const ENTRIES_MAX = 100;
-
-/** Endpoints under `/ledger`. */
-export function ledgerInspectionRoutes(services: Services): Hono<AppEnvironment> {
-  const app = new Hono<AppEnvironment>();
-
-  /** `GET /ledger/:cell/verify`: 200 `{entries, hash, broken_at}`; `hash` is the last one that fits, `broken_at` the first seq that does not, or null. */
-  app.get("/:cell/verify", async (c) => {
-    await admitCaller(services, c, "portcullis:ledger:read");
-    const check = await verifyWhole(services.cells.ledger(cellOf(c.req.param("cell"))));
-    return c.json({ entries: check.seq, hash: check.hash, broken_at: check.brokenAt });
-  });
-
-  /** `GET /ledger/:cell/entries?after=<seq>`: 200 up to 100 entries, oldest first. */
-  app.get("/:cell/entries", async (c) => {
-    await admitCaller(services, c, "portcullis:ledger:read");
-    const after = c.req.query("after") ?? "0";
-    if (!/^\d{1,15}$/.test(after)) throw invalid([{ code: "invalid", field: "after", message: "must be the seq of an entry" }]);
-    return c.json({ object: "list", data: await services.cells.ledger(cellOf(c.req.param("cell"))).entries(Number(after), ENTRIES_MAX) });
-  });
-
-  return app;
-
-  function cellOf(text: string): number {
-    if (!/^(?:0|[1-9]\d?)$/.test(text) || Number(text) >= services.cells.count) throw notFound("Cell", text);
-    return Number(text);
-  }
 }

@@ -1,80 +1,103 @@
 /** Organizations and the keys they own. */
-import { Hono } from "hono";
 import { z } from "zod";
 import { mintId } from "../../core/identifier.ts";
 import { assemblePage, walkOf } from "../../core/page.ts";
+import { apiKeySchema, organizationSchema, type OrganizationView } from "../ledger/view.ts";
 import { notFound } from "./api-error.ts";
-import { admit, admitCaller, send, type AppEnvironment, type Services } from "./endpoint.ts";
+import { createApiKey, createdApiKeySchema, newKeySchema } from "./create-api-key.ts";
+import { endpoint, type Section, type Services } from "./endpoint.ts";
 import { displayName, externalId } from "./fields.ts";
-import { createApiKey, newKeyFields } from "./create-api-key.ts";
-import { answerCommitted } from "./receipts.ts";
-import { pageQuery, refuseFilters } from "./page-query.ts";
+import type { Located } from "./path-parameters.ts";
+import { pageQuery, unsupportedFilter } from "./query.ts";
+import { created, ok, pageOf } from "./reply.ts";
+import { send } from "./send.ts";
 
-const newOrganization = z.object({ name: displayName, external_id: externalId });
+/** Endpoints on organizations. */
+export const organizations: Section = {
+  title: "Organizations",
+  endpoints: [
+    endpoint({
+      method: "POST",
+      path: "/organizations",
+      operationId: "createOrganization",
+      summary: "Makes an organization",
+      access: "portcullis:organizations:write",
+      body: z.object({ name: displayName, external_id: externalId }),
+      replies: { 201: organizationSchema },
+      handler: async ({ services, body, terms }) => {
+        const cell = services.cells.cellOf(terms.repetition.commandId);
+        const id = mintOrganizationId(services, cell);
+        const command = { type: "create_organization", id, name: body.name, external_id: body.external_id } as const;
+        return created(await send(services, command, { cell, terms }));
+      },
+    }),
 
-const newKey = z.object(newKeyFields);
+    endpoint({
+      method: "GET",
+      path: "/organizations",
+      operationId: "listOrganizations",
+      summary: "Lists organizations",
+      access: "portcullis:organizations:read",
+      query: pageQuery("org").safeExtend({ domains: unsupportedFilter, search: unsupportedFilter }),
+      replies: { 200: pageOf(organizationSchema) },
+      handler: async ({ services: { cells }, query }) =>
+        ok(assemblePage(query, await cells.everywhere((ledger) => ledger.listOrganizations(walkOf(query))))),
+    }),
 
-/** Endpoints under `/organizations`. */
-export function organizationRoutes(services: Services): Hono<AppEnvironment> {
-  const { cells } = services;
-  const app = new Hono<AppEnvironment>();
+    endpoint({
+      method: "GET",
+      path: "/organizations/:organization_id",
+      operationId: "getOrganization",
+      summary: "Reads an organization",
+      access: "portcullis:organizations:read",
+      replies: { 200: organizationSchema },
+      handler: async ({ services, params }) => ok(await organization(services, params.organization_id)),
+    }),
 
-  /** `POST /organizations` `{name, external_id?}`: 201 the organization. */
-  app.post("/", async (c) => {
-    const { body, terms } = await admit(services, c, "portcullis:organizations:write", newOrganization);
-    const cell = cells.cellOf(terms.repetition.commandId);
-    const command = { type: "create_organization", id: mintOrganizationId(cell), name: body.name, external_id: body.external_id } as const;
-    return answerCommitted(c, await send(services, command, { cell, terms }), { status: 201 });
-  });
+    endpoint({
+      method: "GET",
+      path: "/organizations/:organization_id/api_keys",
+      operationId: "listOrganizationApiKeys",
+      summary: "Lists the keys that the organization itself owns",
+      access: "portcullis:api_keys:read",
+      query: pageQuery("api_key"),
+      replies: { 200: pageOf(apiKeySchema) },
+      handler: async ({ services, params: { organization_id }, query }) => {
+        const { id, cell } = organization_id;
+        await organization(services, organization_id);
+        const slice = await services.cells.ledger(cell).listApiKeys({ type: "organization", id }, walkOf(query));
+        return ok(assemblePage(query, [slice]));
+      },
+    }),
 
-  /** `GET /organizations`: 200 a page over all cells. */
-  app.get("/", async (c) => {
-    await admitCaller(services, c, "portcullis:organizations:read");
-    refuseFilters(c.req.query(), "domains", "search");
-    const page = pageQuery(c.req.query(), "org");
-    return c.json(assemblePage(page, await cells.everywhere((ledger) => ledger.listOrganizations(walkOf(page)))));
-  });
+    endpoint({
+      method: "POST",
+      path: "/organizations/:organization_id/api_keys",
+      operationId: "createOrganizationApiKey",
+      summary: "Makes a key that the organization owns",
+      access: "portcullis:api_keys:write",
+      body: newKeySchema,
+      replies: { 201: createdApiKeySchema },
+      errors: ["permission_not_assignable", "invalid_expiry"],
+      handler: async ({ services, params: { organization_id }, body, terms }) =>
+        createApiKey(services, { type: "organization", id: organization_id.id }, body, terms),
+    }),
+  ],
+};
 
-  /** `GET /organizations/:id`: 200; 404. */
-  app.get("/:id", async (c) => {
-    await admitCaller(services, c, "portcullis:organizations:read");
-    return c.json(await organization(c.req.param("id")));
-  });
-
-  /** `GET /organizations/:id/api_keys`: 200 a page of the keys the organization itself owns; 404. */
-  app.get("/:id/api_keys", async (c) => {
-    await admitCaller(services, c, "portcullis:api_keys:read");
-    const id = c.req.param("id");
-    const page = pageQuery(c.req.query(), "api_key");
-    await organization(id);
-    return c.json(assemblePage(page, [await cells.ledger(cells.cellOf(id)).listApiKeys({ type: "organization", id }, walkOf(page))]));
-  });
-
-  /** `POST /organizations/:id/api_keys` `{name, permissions?, expires_at?, environment?}`: 201 the key with its `value`, shown once; 404; 422. */
-  app.post("/:id/api_keys", async (c) => {
-    const { body, terms } = await admit(services, c, "portcullis:api_keys:write", newKey);
-    const owner = { type: "organization", id: c.req.param("id") } as const;
-    return createApiKey(services, c, owner, body, terms);
-  });
-
-  return app;
-
-  async function organization(id: string) {
-    return (await cells.ledger(cells.cellOf(id)).organization(id)) ?? raise(notFound("Organization", id));
-  }
-
-  /**
-   * An organization's id decides its cell, and a repeated request must come to the ledger that remembers it. So the
-   * command picks the cell, and ids are minted until one hashes to it.
-   */
-  function mintOrganizationId(cell: number): string {
-    for (;;) {
-      const id = mintId("org", services.now(), services.randomBytes);
-      if (cells.cellOf(id) === cell) return id;
-    }
-  }
+async function organization({ cells }: Services, { id, cell }: Located): Promise<OrganizationView> {
+  const found = await cells.ledger(cell).organization(id);
+  if (!found) throw notFound("Organization", id);
+  return found;
 }
 
-function raise(error: Error): never {
-  throw error;
+/**
+ * An organization's id decides its cell, and a repeated request must come to the ledger that remembers it. So the
+ * command picks the cell, and ids are minted until one hashes to it.
+ */
+function mintOrganizationId({ cells, now, randomBytes }: Services, cell: number): string {
+  for (;;) {
+    const id = mintId("org", now(), randomBytes);
+    if (cells.cellOf(id) === cell) return id;
+  }
 }

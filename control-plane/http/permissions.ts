@@ -1,91 +1,114 @@
 /** The permission catalogue: what keys can be granted. */
-import { Hono } from "hono";
 import { z } from "zod";
 import { HOME_CELL, mintId } from "../../core/identifier.ts";
 import { assemblePage, walkOf } from "../../core/page.ts";
 import { permissionSlug, PLATFORM_PERMISSION_PREFIX } from "../../core/permission.ts";
+import { permissionSchema } from "../ledger/view.ts";
 import { notFound } from "./api-error.ts";
-import { admit, admitCaller, send, type AppEnvironment, type Services } from "./endpoint.ts";
+import { endpoint, type Section } from "./endpoint.ts";
 import { displayName } from "./fields.ts";
-import { answerCommitted } from "./receipts.ts";
-import { pageQuery } from "./page-query.ts";
+import { pageQuery } from "./query.ts";
+import { changed, created, ended, ENDED, inForce, ok, pageOf } from "./reply.ts";
+import { send } from "./send.ts";
 
 const name = displayName.max(48, "at most 48 characters");
 const description = z.string().max(150, "at most 150 characters").nullish();
-const enabledFor = z.object({ user_api_keys: z.boolean().default(true), organization_api_keys: z.boolean().default(true) });
 const slug = permissionSlug.refine(
   (text) => text !== "*" && !text.startsWith(PLATFORM_PERMISSION_PREFIX),
   `'*' and slugs that start with '${PLATFORM_PERMISSION_PREFIX}' are reserved`,
 );
-const newPermission = z.object({
-  slug,
-  name,
-  description,
-  enabled_for: enabledFor.default({ user_api_keys: true, organization_api_keys: true }),
-});
-const change = z.object({
-  name: name.optional(),
-  description,
-  enabled_for: z.object({ user_api_keys: z.boolean(), organization_api_keys: z.boolean() }).partial().optional(),
-});
 
-/** Endpoints under `/authorization/permissions`. */
-export function permissionRoutes(services: Services): Hono<AppEnvironment> {
-  const app = new Hono<AppEnvironment>();
+/** Endpoints on the catalogue. */
+export const permissions: Section = {
+  title: "Permissions",
+  endpoints: [
+    endpoint({
+      method: "POST",
+      path: "/authorization/permissions",
+      operationId: "createPermission",
+      summary: "Puts a permission into the catalogue",
+      access: "portcullis:permissions:write",
+      body: z.object({
+        slug,
+        name,
+        description,
+        enabled_for: z
+          .object({ user_api_keys: z.boolean().default(true), organization_api_keys: z.boolean().default(true) })
+          .default({ user_api_keys: true, organization_api_keys: true }),
+      }),
+      replies: { 201: permissionSchema },
+      errors: ["permission_slug_conflict", "not_yet_effective"],
+      handler: async ({ services, body, terms }) => {
+        const id = mintId("perm", services.now(), services.randomBytes);
+        const command = { type: "create_permission", id, ...body, description: body.description ?? null } as const;
+        return created(await send(services, command, { cell: HOME_CELL, terms, codes: { already_exists: "permission_slug_conflict" } }));
+      },
+    }),
 
-  /** `POST …` `{slug, name, description?, enabled_for?}`: 201; 409 `permission_slug_conflict`; 422. */
-  app.post("/", async (c) => {
-    const { body, terms } = await admit(services, c, "portcullis:permissions:write", newPermission);
-    const id = mintId("perm", services.now(), services.randomBytes);
-    const command = {
-      type: "create_permission",
-      id,
-      slug: body.slug,
-      name: body.name,
-      description: body.description ?? null,
-      enabled_for: body.enabled_for,
-    } as const;
-    const sending = { cell: HOME_CELL, terms, codes: { already_exists: "permission_slug_conflict" } };
-    return answerCommitted(c, await send(services, command, sending), { status: 201 });
-  });
+    endpoint({
+      method: "GET",
+      path: "/authorization/permissions",
+      operationId: "listPermissions",
+      summary: "Lists the catalogue",
+      access: "portcullis:permissions:read",
+      query: pageQuery("perm"),
+      replies: { 200: pageOf(permissionSchema) },
+      handler: async ({ services, query }) => ok(assemblePage(query, [await services.cells.home().listPermissions(walkOf(query))])),
+    }),
 
-  /** `GET …`: 200 a page. */
-  app.get("/", async (c) => {
-    await admitCaller(services, c, "portcullis:permissions:read");
-    const page = pageQuery(c.req.query(), "perm");
-    return c.json(assemblePage(page, [await services.cells.home().listPermissions(walkOf(page))]));
-  });
+    endpoint({
+      method: "GET",
+      path: "/authorization/permissions/:permission_slug",
+      operationId: "getPermission",
+      summary: "Reads a permission",
+      access: "portcullis:permissions:read",
+      replies: { 200: permissionSchema },
+      handler: async ({ services, params: { permission_slug } }) => {
+        const permission = await services.cells.home().permission(permission_slug);
+        if (!permission) throw notFound("Permission", permission_slug);
+        return ok(permission);
+      },
+    }),
 
-  /** `GET …/:slug`: 200; 404. */
-  app.get("/:slug", async (c) => {
-    await admitCaller(services, c, "portcullis:permissions:read");
-    const permission = await services.cells.home().permission(c.req.param("slug"));
-    if (!permission) throw notFound("Permission", c.req.param("slug"));
-    return c.json(permission);
-  });
+    endpoint({
+      method: "PATCH",
+      path: "/authorization/permissions/:permission_slug",
+      operationId: "updatePermission",
+      summary: "Changes what a permission is called, and which kinds of key may hold it",
+      access: "portcullis:permissions:write",
+      body: z.object({
+        name: name.optional(),
+        description,
+        enabled_for: z.object({ user_api_keys: z.boolean(), organization_api_keys: z.boolean() }).partial().optional(),
+      }),
+      replies: inForce(permissionSchema),
+      errors: ["not_yet_effective"],
+      handler: async ({ services, params: { permission_slug }, body, terms }) => {
+        const command = {
+          type: "update_permission",
+          slug: permission_slug,
+          ...(body.name !== undefined && { name: body.name }),
+          ...(body.description !== undefined && { description: body.description }),
+          ...(body.enabled_for && { enabled_for: defined(body.enabled_for) }),
+        } as const;
+        return changed(await send(services, command, { cell: HOME_CELL, terms }));
+      },
+    }),
 
-  /** `PATCH …/:slug` `{name?, description?, enabled_for?}`: 200, in force in every cell; 404. */
-  app.patch("/:slug", async (c) => {
-    const { body, terms } = await admit(services, c, "portcullis:permissions:write", change);
-    const command = {
-      type: "update_permission",
-      slug: c.req.param("slug"),
-      ...(body.name !== undefined && { name: body.name }),
-      ...(body.description !== undefined && { description: body.description }),
-      ...(body.enabled_for && { enabled_for: defined(body.enabled_for) }),
-    } as const;
-    return answerCommitted(c, await send(services, command, { cell: HOME_CELL, terms }), { status: 200 });
-  });
-
-  /** `DELETE …/:slug`: 204 when no key and no role holds it any more; 404. */
-  app.delete("/:slug", async (c) => {
-    const { terms } = await admit(services, c, "portcullis:permissions:write", z.object({}));
-    const command = { type: "delete_permission", slug: c.req.param("slug") } as const;
-    return answerCommitted(c, await send(services, command, { cell: HOME_CELL, terms }), { status: 204 });
-  });
-
-  return app;
-}
+    endpoint({
+      method: "DELETE",
+      path: "/authorization/permissions/:permission_slug",
+      operationId: "deletePermission",
+      summary: "Takes a permission out of the catalogue",
+      description: "When this answers, no key and no role holds it any more.",
+      access: "portcullis:permissions:write",
+      replies: ENDED,
+      errors: ["not_yet_effective"],
+      handler: async ({ services, params: { permission_slug }, terms }) =>
+        ended(await send(services, { type: "delete_permission", slug: permission_slug }, { cell: HOME_CELL, terms })),
+    }),
+  ],
+};
 
 /** The members that are there: absent is not the same as undefined to the ledger. */
 function defined(flags: { readonly user_api_keys?: boolean | undefined; readonly organization_api_keys?: boolean | undefined }): {

@@ -1,30 +1,45 @@
 /** The gateway's route table. */
-import { Hono } from "hono";
 import { z } from "zod";
 import { HOME_CELL } from "../../core/identifier.ts";
 import { routesSchema } from "../../core/route.ts";
-import { admit, admitCaller, send, type AppEnvironment, type Services } from "./endpoint.ts";
-import { answerCommitted } from "./receipts.ts";
+import { endpoint, type Section } from "./endpoint.ts";
+import { changed, inForceWithReceipt, ok } from "./reply.ts";
+import { send } from "./send.ts";
 
-const newTable = z.strictObject({ routes: routesSchema, version: z.number().int().nonnegative().optional() });
+const version = z.number().int().nonnegative();
+const routeTableSchema = z.object({ object: z.literal("route_table"), version, routes: routesSchema }).meta({ id: "RouteTable" });
 
-/** Endpoints under `/routes`. */
-export function routeTableRoutes(services: Services): Hono<AppEnvironment> {
-  const app = new Hono<AppEnvironment>();
+/** Endpoints on the table. */
+export const routeTable: Section = {
+  title: "Routes",
+  endpoints: [
+    endpoint({
+      method: "GET",
+      path: "/routes",
+      operationId: "getRoutes",
+      summary: "Reads the route table",
+      access: "portcullis:routes:read",
+      replies: { 200: routeTableSchema },
+      handler: async ({ services }) => {
+        const table = await services.cells.home().resolveRoutes(undefined);
+        return ok({ object: "route_table", version: table.version, routes: table.routes });
+      },
+    }),
 
-  /** `GET /routes`: 200 `{object: "route_table", version, routes}`. */
-  app.get("/", async (c) => {
-    await admitCaller(services, c, "portcullis:routes:read");
-    const { version, routes } = await services.cells.home().resolveRoutes(undefined);
-    return c.json({ object: "route_table", version, routes });
-  });
-
-  /** `PUT /routes` `{routes, version?}`: 200 the table now in force, whole; 409 `version_conflict` if `version` is given and not the present one; 422 with the path of each fault. */
-  app.put("/", async (c) => {
-    const { body, terms } = await admit(services, c, "portcullis:routes:write", newTable);
-    const command = { type: "replace_routes", routes: body.routes, expected_version: body.version ?? null } as const;
-    return answerCommitted(c, await send(services, command, { cell: HOME_CELL, terms }), { status: 200, receiptInBody: true });
-  });
-
-  return app;
-}
+    endpoint({
+      method: "PUT",
+      path: "/routes",
+      operationId: "replaceRoutes",
+      summary: "Replaces the whole route table, or nothing",
+      description: "With `version`, only if that is the version in force.",
+      access: "portcullis:routes:write",
+      body: z.strictObject({ routes: routesSchema, version: version.optional() }),
+      replies: inForceWithReceipt(routeTableSchema),
+      errors: ["version_conflict"],
+      handler: async ({ services, body, terms }) => {
+        const command = { type: "replace_routes", routes: body.routes, expected_version: body.version ?? null } as const;
+        return changed(await send(services, command, { cell: HOME_CELL, terms }), { receiptInBody: true });
+      },
+    }),
+  ],
+};

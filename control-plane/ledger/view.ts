@@ -1,112 +1,163 @@
-/** Public shapes of what a ledger keeps: the WorkOS objects, every key always present. Times are ISO 8601 UTC with milliseconds. */
-import type { ReplicaOutcome } from "../../core/protocol/messages.ts";
-import type { EnabledFor } from "./command.ts";
+/**
+ * Public shapes of what a ledger keeps: the WorkOS objects, every key always present. Times are ISO 8601 UTC with milliseconds.
+ * The schemas are the one truth: the types here and the published API document come from them.
+ */
+import { z } from "zod";
+import type { IdPrefix } from "../../core/identifier.ts";
 
-interface Dated {
-  readonly created_at: string;
-  readonly updated_at: string;
+/** A type all of whose members, at any depth, are only for reading. */
+type DeepReadonly<T> = T extends (infer Item)[]
+  ? readonly DeepReadonly<Item>[]
+  : T extends object
+    ? { readonly [Member in keyof T]: DeepReadonly<T[Member]> }
+    : T;
+
+/** What a schema describes, for reading. */
+export type View<Schema extends z.ZodType> = DeepReadonly<z.output<Schema>>;
+
+/** An id that Portcullis minted; organizations include the reserved `org_platform`. */
+function idOf(prefix: IdPrefix): z.ZodString {
+  return z.string().regex(new RegExp(`^${prefix}_(?:[0-7][0-9A-HJKMNP-TV-Z]{25}${prefix === "org" ? "|platform" : ""})$`));
 }
 
-/** An API key without its value. */
-export interface ApiKeyView extends Dated {
-  readonly object: "api_key";
-  readonly id: string;
-  readonly owner:
-    | { readonly type: "organization"; readonly id: string }
-    | { readonly type: "user"; readonly id: string; readonly organization_id: string };
-  readonly name: string;
-  readonly obfuscated_value: string;
-  readonly last_used_at: string | null;
-  readonly expires_at: string | null;
-  /** As granted; what it can do now also depends on what its owner may hold. */
-  readonly permissions: readonly string[];
-  readonly environment: "live" | "test";
-}
+const time = z.iso.datetime();
+const dated = { created_at: time, updated_at: time } as const;
+
+/** Who owns a key: an organization, or one of its members. */
+export const keyOwnerSchema = z.union([
+  z.object({ type: z.literal("organization"), id: idOf("org") }),
+  z.object({ type: z.literal("user"), id: idOf("user"), organization_id: idOf("org") }),
+]);
+
+/** An API key without its value. `permissions` as granted; what it can do now also depends on what its owner may hold. */
+export const apiKeySchema = z
+  .object({
+    object: z.literal("api_key"),
+    id: idOf("api_key"),
+    owner: keyOwnerSchema,
+    name: z.string(),
+    obfuscated_value: z.string(),
+    last_used_at: time.nullable(),
+    expires_at: time.nullable(),
+    permissions: z.array(z.string()),
+    environment: z.enum(["live", "test"]),
+    ...dated,
+  })
+  .meta({ id: "ApiKey" });
+export type ApiKeyView = View<typeof apiKeySchema>;
 
 /** An organization. `domains` and `metadata` are empty: the WorkOS shape has them. */
-export interface OrganizationView extends Dated {
-  readonly object: "organization";
-  readonly id: string;
-  readonly name: string;
-  readonly domains: readonly never[];
-  readonly metadata: Record<string, never>;
-  readonly external_id: string | null;
-}
+export const organizationSchema = z
+  .object({
+    object: z.literal("organization"),
+    id: idOf("org"),
+    name: z.string(),
+    domains: z.array(z.never()),
+    metadata: z.record(z.string(), z.string()),
+    external_id: z.string().nullable(),
+    ...dated,
+  })
+  .meta({ id: "Organization" });
+export type OrganizationView = View<typeof organizationSchema>;
 
 /** A user. What Portcullis does not keep has the value that says so in the WorkOS shape. */
-export interface UserView extends Dated {
-  readonly object: "user";
-  readonly id: string;
-  readonly email: string;
-  readonly email_verified: boolean;
-  readonly first_name: string | null;
-  readonly last_name: string | null;
-  readonly name: string | null;
-  readonly profile_picture_url: null;
-  readonly last_sign_in_at: null;
-  readonly locale: null;
-  readonly external_id: string | null;
-  readonly metadata: Record<string, never>;
-}
+export const userSchema = z
+  .object({
+    object: z.literal("user"),
+    id: idOf("user"),
+    email: z.string(),
+    email_verified: z.boolean(),
+    first_name: z.string().nullable(),
+    last_name: z.string().nullable(),
+    name: z.string().nullable(),
+    profile_picture_url: z.null(),
+    last_sign_in_at: z.null(),
+    locale: z.null(),
+    external_id: z.string().nullable(),
+    metadata: z.record(z.string(), z.string()),
+    ...dated,
+  })
+  .meta({ id: "User" });
+export type UserView = View<typeof userSchema>;
+
+const roleNameSchema = z.object({ slug: z.string() });
 
 /** A user in an organization. Ended memberships are gone, so `status` is always `active`; `roles` holds the one `role`. */
-export interface MembershipView extends Dated {
-  readonly object: "organization_membership";
-  readonly id: string;
-  readonly user_id: string;
-  readonly organization_id: string;
-  readonly organization_name: string;
-  readonly status: "active";
-  readonly directory_managed: false;
-  readonly custom_attributes: Record<string, never>;
-  readonly role: { readonly slug: string };
-  readonly roles: readonly { readonly slug: string }[];
-}
+export const membershipSchema = z
+  .object({
+    object: z.literal("organization_membership"),
+    id: idOf("om"),
+    user_id: idOf("user"),
+    organization_id: idOf("org"),
+    organization_name: z.string(),
+    status: z.literal("active"),
+    directory_managed: z.literal(false),
+    custom_attributes: z.record(z.string(), z.never()),
+    role: roleNameSchema,
+    roles: z.array(roleNameSchema),
+    ...dated,
+  })
+  .meta({ id: "OrganizationMembership" });
+export type MembershipView = View<typeof membershipSchema>;
 
-/** A permission of the catalogue. */
-export interface PermissionView extends Dated {
-  readonly object: "permission";
-  readonly id: string;
-  readonly slug: string;
-  readonly name: string;
-  readonly description: string | null;
-  readonly system: boolean;
-  readonly resource_type_slug: "organization";
-  readonly enabled_for: EnabledFor;
-}
+/** A permission of the catalogue, and the kinds of key it may be granted to. */
+export const permissionSchema = z
+  .object({
+    object: z.literal("permission"),
+    id: idOf("perm"),
+    slug: z.string(),
+    name: z.string(),
+    description: z.string().nullable(),
+    system: z.boolean(),
+    resource_type_slug: z.literal("organization"),
+    enabled_for: z.object({ user_api_keys: z.boolean(), organization_api_keys: z.boolean() }),
+    ...dated,
+  })
+  .meta({ id: "Permission" });
+export type PermissionView = View<typeof permissionSchema>;
 
 /** A role and what it allows. */
-export interface RoleView extends Dated {
-  readonly object: "role";
-  readonly id: string;
-  readonly slug: string;
-  readonly name: string;
-  readonly description: string | null;
-  readonly type: "EnvironmentRole";
-  readonly resource_type_slug: "organization";
-  readonly permissions: readonly string[];
-}
+export const roleSchema = z
+  .object({
+    object: z.literal("role"),
+    id: idOf("role"),
+    slug: z.string(),
+    name: z.string(),
+    description: z.string().nullable(),
+    type: z.literal("EnvironmentRole"),
+    resource_type_slug: z.literal("organization"),
+    permissions: z.array(z.string()),
+    ...dated,
+  })
+  .meta({ id: "Role" });
+export type RoleView = View<typeof roleSchema>;
 
 /** The proof that an entry is in force at every edge. Times by the cell's clock. */
-export interface ReceiptView {
-  readonly object: "receipt";
-  readonly id: string;
-  readonly cell: number;
-  readonly seq: number;
-  readonly committed_at: string;
-  /** Null while some edge may still decide without the entry. */
-  readonly effective_at: string | null;
-  /** Replicas that could have answered without it, and how that ended. */
-  readonly replicas: Readonly<Record<string, ReplicaOutcome>>;
-}
+export const receiptSchema = z
+  .object({
+    object: z.literal("receipt"),
+    id: z.string(),
+    cell: z.number().int(),
+    seq: z.number().int(),
+    committed_at: time,
+    effective_at: time.nullable().describe("Null while some edge may still decide without the entry."),
+    replicas: z
+      .record(z.string(), z.enum(["acknowledged", "lease_expired"]))
+      .describe("Replicas that could have answered without the entry, and how that ended."),
+  })
+  .meta({ id: "Receipt" });
+export type ReceiptView = View<typeof receiptSchema>;
 
 /** One ledger entry as it is read back; `hash` chains it to the one before. */
-export interface EntryView {
-  readonly seq: number;
-  readonly at: string;
-  readonly actor: { readonly type: string; readonly id: string };
-  readonly type: string;
-  readonly subject: string;
-  readonly payload: Record<string, unknown>;
-  readonly hash: string;
-}
+export const entrySchema = z
+  .object({
+    seq: z.number().int(),
+    at: time,
+    actor: z.object({ type: z.string(), id: z.string() }),
+    type: z.string(),
+    subject: z.string(),
+    payload: z.record(z.string(), z.unknown()),
+    hash: z.string().regex(/^[0-9a-f]{64}$/),
+  })
+  .meta({ id: "LedgerEntry" });
+export type EntryView = View<typeof entrySchema>;

@@ -1,0 +1,141 @@
+/** Every error the HTTP API answers: its code, which never changes, its status, what it means, and what to do about it. */
+
+/** What is said about an error. */
+interface CataloguedError {
+  readonly status: 400 | 401 | 403 | 404 | 409 | 413 | 415 | 422 | 429 | 503;
+  readonly meaning: string;
+  readonly remedy: string;
+}
+
+/** The catalogue. A code is added here before anything can answer it. */
+export const ERRORS = {
+  bad_request: {
+    status: 400,
+    meaning: "The body is not JSON, not UTF-8, or nested too deep.",
+    remedy: "Send one JSON object in UTF-8, nested at most 32 deep.",
+  },
+  missing_user_id_or_organization_id: {
+    status: 400,
+    meaning: "Memberships were asked for without saying whose.",
+    remedy: "Send `user_id`, `organization_id`, or both.",
+  },
+  unauthorized: {
+    status: 401,
+    meaning: "The request carries no live key of `org_platform`; for `POST /bootstrap`, not the bootstrap secret.",
+    remedy: "Send `Authorization: Bearer <key>` with a key that has neither ended nor been revoked. Why it was refused is not said.",
+  },
+  insufficient_permissions: {
+    status: 403,
+    meaning:
+      "The caller's key lacks the permissions in `missing_permissions`, or is to act on a platform key that can do more than itself.",
+    remedy: "Use a key that holds them.",
+  },
+  entity_not_found: {
+    status: 404,
+    meaning: "There is no such thing, or no longer, or the id is of another kind.",
+    remedy: "Check the id. After a call that ends something, this says that it has ended and that this is in force.",
+  },
+  not_found: {
+    status: 404,
+    meaning: "There is no endpoint with this method and path.",
+    remedy: "Check both against the reference.",
+  },
+  already_exists: {
+    status: 409,
+    meaning: "What was to be made exists already.",
+    remedy: "Use the one there is, or another name.",
+  },
+  permission_slug_conflict: {
+    status: 409,
+    meaning: "The catalogue has a permission with this slug.",
+    remedy: "Use that one, or another slug.",
+  },
+  role_slug_conflict: {
+    status: 409,
+    meaning: "There is a role with this slug.",
+    remedy: "Use that one, or another slug.",
+  },
+  user_already_exists: {
+    status: 409,
+    meaning: "There is a user with this e-mail address, in capitals or not.",
+    remedy: "Find the user with `GET /user_management/users?email=`.",
+  },
+  organization_membership_already_exists: {
+    status: 409,
+    meaning: "The user is a member of this organization.",
+    remedy: "Change the role of the membership there is.",
+  },
+  api_key_already_expired: {
+    status: 409,
+    meaning: "The key has ended, and a key that has ended stays ended.",
+    remedy: "Make a new key.",
+  },
+  last_holder_of_permission: {
+    status: 409,
+    meaning: "Without this key nobody could manage the installation's own keys any more.",
+    remedy: "Make another key that can, first.",
+  },
+  version_conflict: {
+    status: 409,
+    meaning: "The route table has changed since the version that was named.",
+    remedy: "Read it again, and send your change on top of it.",
+  },
+  already_bootstrapped: {
+    status: 409,
+    meaning: "The first key was made.",
+    remedy: "Use it, or a key made with it. With the Idempotency-Key of the first time the first answer is given again for 24 hours.",
+  },
+  reply_unavailable: {
+    status: 409,
+    meaning: "The answer to this Idempotency-Key was sealed under another `REPLY_SEAL_KEY` and cannot be given again.",
+    remedy: "The key was made, its value is lost: revoke it and make another, with a new Idempotency-Key.",
+  },
+  body_too_large: {
+    status: 413,
+    meaning: "The body is larger than 256 KiB.",
+    remedy: "Send less at once.",
+  },
+  unsupported_media_type: {
+    status: 415,
+    meaning: "The body is not declared as JSON.",
+    remedy: "Send `Content-Type: application/json`.",
+  },
+  invalid_request_parameters: {
+    status: 422,
+    meaning: "A member of the body, a query parameter or a header is missing or wrong; `errors` names each.",
+    remedy: "Mend what `errors` names.",
+  },
+  permission_not_assignable: {
+    status: 422,
+    meaning: "A permission is unknown, or more than the owner of the key may hold, or more than the caller may grant.",
+    remedy: "Leave out the permissions that the message names, or give them to the owner first.",
+  },
+  membership_not_active: {
+    status: 422,
+    meaning: "The user is no member of that organization.",
+    remedy: "Make the user a member first.",
+  },
+  invalid_expiry: {
+    status: 422,
+    meaning: "The end of the key is not in the future.",
+    remedy: "Send a later time, or none.",
+  },
+  idempotency_key_reused: {
+    status: 422,
+    meaning: "Another request came with this Idempotency-Key within the last 24 hours.",
+    remedy: "Use a new one for each thing you want done.",
+  },
+  not_yet_effective: {
+    status: 503,
+    meaning: "The change is committed, but not yet in force in every cell.",
+    remedy: "Send the same request with the same Idempotency-Key again.",
+  },
+  temporarily_unavailable: {
+    status: 503,
+    meaning: "The ledger could not be reached or did not finish; the change may have been made or not.",
+    remedy: "Send the same request with the same Idempotency-Key again, after the seconds in `Retry-After`.",
+  },
+} as const satisfies Readonly<Record<string, CataloguedError>>;
+
+/** Code of an error in the catalogue. */
+export type ErrorCode = keyof typeof ERRORS;

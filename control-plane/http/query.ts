@@ -1,0 +1,58 @@
+/** Query parameters: through the endpoint's schema, and what lists share. */
+import { z } from "zod";
+import { isId, PLATFORM_ORGANIZATION_ID, type IdPrefix } from "../../core/identifier.ts";
+import { invalid } from "./api-error.ts";
+
+/** Parses query parameters, each at its first value; 422 with every one at fault. What the schema does not name is ignored. */
+export function parseQuery<Schema extends z.ZodObject>(query: Readonly<Record<string, string>>, schema: Schema): z.output<Schema> {
+  const parsed = schema.safeParse(query);
+  if (parsed.success) return parsed.data;
+  throw invalid(
+    parsed.error.issues.map((issue) => {
+      const code = issue.code === "custom" && typeof issue.params?.["code"] === "string" ? issue.params["code"] : "invalid";
+      return { code, field: issue.path.join("."), message: issue.message };
+    }),
+  );
+}
+
+/** A filter of the WorkOS API that a list does not have: without it the list would answer with more than was asked for. */
+export const unsupportedFilter = z
+  .string()
+  .refine(() => false, { error: "is not a filter of this list", params: { code: "unsupported" } })
+  .optional()
+  .describe("Not a filter of this list.");
+
+/** The query of a list whose rows have ids with this prefix; a list with filters extends it (`safeExtend`). */
+export function pageQuery(prefix: IdPrefix) {
+  const cursor = emptyIsAbsent(
+    z
+      .string()
+      .refine((text) => isCursor(prefix, text), "is not a cursor of this list: use an id from list_metadata")
+      .optional(),
+  );
+  return z
+    .object({
+      limit: emptyIsAbsent(limit.default(LIMIT_DEFAULT)).describe("How many rows, 1 to 100."),
+      order: emptyIsAbsent(order.default("desc")).describe("`normal` is newest first, with the cursors' meaning reversed."),
+      before: cursor.describe("Rows on the near side of this id."),
+      after: cursor.describe("Rows on the far side of this id."),
+    })
+    .refine((page) => page.before === undefined || page.after === undefined, { path: ["after"], error: "send either before or after" });
+}
+
+const LIMIT_DEFAULT = 10;
+const limit = z
+  .string()
+  .regex(/^\d{1,3}$/, "must be 1 to 100")
+  .transform(Number)
+  .pipe(z.number().min(1, "must be 1 to 100").max(100, "must be 1 to 100"));
+const order = z.enum(["asc", "desc", "normal"], { error: "must be 'asc', 'desc' or 'normal'" });
+
+/** An empty parameter is as good as none. */
+function emptyIsAbsent<Schema extends z.ZodType>(schema: Schema) {
+  return z.preprocess((text) => (text === "" ? undefined : text), schema);
+}
+
+function isCursor(prefix: IdPrefix, text: string): boolean {
+  return isId(prefix, text) || (prefix === "org" && text === PLATFORM_ORGANIZATION_ID);
+}

@@ -1,0 +1,31 @@
+/** All endpoints of the control plane. What is not here does not exist. */
+import { apiKeys } from "./api-keys.ts";
+import { bootstrap } from "./bootstrap.ts";
+import type { Section } from "./endpoint.ts";
+import { health } from "./health.ts";
+import { ledgerInspection } from "./ledger-inspection.ts";
+import { memberships } from "./memberships.ts";
+import { organizations } from "./organizations.ts";
+import { permissions } from "./permissions.ts";
+import { receipts } from "./receipts.ts";
+import { roles } from "./roles.ts";
+import { routeTable } from "./route-table.ts";
+import { users } from "./users.ts";
+
+/** In the order of the reference. */
+export const SECTIONS: readonly Section[] = [
+  apiKeys,
+  organizations,
+  users,
+  memberships,
+  permissions,
+  roles,
+  routeTable,
+  receipts,
+  ledgerInspection,
+  bootstrap,
+  health,
+];
+
+/** Every endpoint. */
+export const ENDPOINTS = SECTIONS.flatMap((section) => section.endpoints);
