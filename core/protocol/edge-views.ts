@@ -13,7 +13,7 @@ import { FLOORS_KEPT_MAX, FloorWindow } from "./floor-window.ts";
 import type { SyncAnswer, SyncRequest } from "./messages.ts";
 
 /** Milliseconds for which a cell that no request has needed is still asked about. */
-const UNUSED_KEPT_MS = 10_000;
+export const UNUSED_KEPT_MS = 10_000;
 /** Milliseconds after which a refresh in the background that has not reported counts as lost. */
 const BACKGROUND_LOST_MS = 5_000;
 

@@ -14,9 +14,15 @@ import type { World } from "./world.ts";
 /** Milliseconds that KV takes, at most. */
 const KV_MS_MAX = 60;
 
+/** An isolate of a gateway, however it decides. */
+export interface Isolate extends Process {
+  /** A request arrives. */
+  receive(key: string | null, cell: number, path: string, basic: boolean): void;
+}
+
 /** A request on its way. */
 export interface Exchange {
-  readonly edge: EdgeNode;
+  readonly edge: Process;
   /** Null for a request that carries none. */
   readonly key: string | null;
   readonly cell: number;
@@ -26,7 +32,7 @@ export interface Exchange {
   readonly replicaKnew: number | undefined;
 }
 
-export class EdgeNode extends Process {
+export class EdgeNode extends Process implements Isolate {
   readonly #world: World;
   readonly #edge: Edge;
 

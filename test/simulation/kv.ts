@@ -28,6 +28,8 @@ export class Kv {
   readonly #coverage: Coverage;
   readonly #versions = new Map<string, Version[]>();
   faults: KvFaults;
+  /** Reads so far. */
+  reads = 0;
 
   constructor(engine: Engine, random: Random, coverage: Coverage, faults: KvFaults) {
     this.#engine = engine;
@@ -44,6 +46,7 @@ export class Kv {
 
   /** Reads whatever is to be seen. */
   read(name: string): KvRead {
+    this.reads += 1;
     if (this.#random.chance(this.faults.failures)) {
       this.#coverage.hit("kv: failed");
       return undefined;

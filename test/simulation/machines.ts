@@ -8,12 +8,18 @@ import { EdgeViews } from "../../core/protocol/edge-views.ts";
 import { Primary, type PrimaryStorage, type StoredHolder } from "../../core/protocol/primary.ts";
 import { Replica } from "../../core/protocol/replica.ts";
 import type { Tunables } from "../../core/protocol/tunables.ts";
+import { EdgeNode, type Isolate } from "./edge-node.ts";
+import type { SimulatedRegion } from "./latency.ts";
+import type { ClockFault } from "./process.ts";
+import type { World } from "./world.ts";
 
 /** Few, so that keys are forgotten and come again. */
 export const KEYS_REMEMBERED = 12;
 
 /** How each machine is made. */
 export interface Machines {
+  /** An isolate around the machines of an edge. */
+  isolate(world: World, name: string, region: SimulatedRegion, clock: ClockFault): Isolate;
   primary(cell: number, tunables: Tunables, storage: PrimaryStorage, stored: readonly StoredHolder[], nowMs: number): Primary;
   replica(name: string, epoch: number, floorsKeptMax: number): Replica;
   edgeViews(floorsKeptMax: number): EdgeViews;
@@ -27,6 +33,7 @@ export interface Machines {
 
 /** The product as it is. */
 export const PRODUCT: Machines = {
+  isolate: (...input) => new EdgeNode(...input),
   primary: (...input) => new Primary(...input),
   replica: (...input) => new Replica(...input),
   edgeViews: (...input) => new EdgeViews(...input),

@@ -5,8 +5,14 @@ import { CELLS, regionHosting, SIMULATED_REGIONS, type SimulatedRegion } from ".
 import type { KvFaults } from "./kv.ts";
 import type { NetworkFaults } from "./network.ts";
 
+/** Isolates in all regions together. */
+export const EDGES = 24;
+
 /** The circumstances of a run. Rates are events per second of true time, over all processes of a kind. */
 export interface Profile {
+  readonly cells: number;
+  /** Isolates in all regions together. */
+  readonly edges: number;
   readonly tunables: Tunables;
   readonly floorsKeptMax: number;
   /** Where isolates are: everywhere, or only where cells are, so that no long way hides a bound that is too short. */
@@ -45,6 +51,8 @@ export const NO_KV_FAULTS: KvFaults = { failures: 0, misses: 0, regressions: 0, 
 export function drawProfile(random: Random): Profile {
   const some = (most: number) => (random.chance(0.5) ? random.next() * most : 0);
   return {
+    cells: CELLS,
+    edges: EDGES,
     tunables: drawTunables(random),
     floorsKeptMax: random.chance(0.5) ? random.between(2, 8) : 1_024,
     edgeRegions: random.chance(0.6) ? SIMULATED_REGIONS : drawRegions(random),

@@ -5,10 +5,10 @@ import type { Situation } from "./coverage.ts";
 import { CELLS, SIMULATED_REGIONS } from "./latency.ts";
 import { PRODUCT, type Machines } from "./machines.ts";
 import type { Violation } from "./oracle.ts";
-import { drawProfile, FAULT_KINDS, NO_KV_FAULTS, NO_NETWORK_FAULTS, type FaultKind, type Profile } from "./profile.ts";
+import { drawProfile, EDGES, FAULT_KINDS, NO_KV_FAULTS, NO_NETWORK_FAULTS, type FaultKind, type Profile } from "./profile.ts";
 import { askedBy, routesAsking } from "./routes.ts";
 import { Workload } from "./workload.ts";
-import { EDGES, World } from "./world.ts";
+import { World } from "./world.ts";
 
 const CHAOS_MS = 8_000;
 /** No process is paused for longer. */

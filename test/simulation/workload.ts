@@ -2,9 +2,10 @@
 import type { Random } from "../random.ts";
 import type { Situation } from "./coverage.ts";
 import type { Command, Owner } from "./ledger-state.ts";
-import { NO_PATH, PATHS, PUBLIC_PATH } from "./routes.ts";
 import { CELLS } from "./latency.ts";
-import { EDGES, type World } from "./world.ts";
+import { EDGES } from "./profile.ts";
+import { NO_PATH, PATHS, PUBLIC_PATH } from "./routes.ts";
+import type { World } from "./world.ts";
 
 /** A key that clients use. */
 interface UsedKey {

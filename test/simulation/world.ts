@@ -3,10 +3,10 @@ import type { Decision } from "../../core/edge/request.ts";
 import { worstCaseOf, type Tunables } from "../../core/protocol/tunables.ts";
 import { Random } from "../random.ts";
 import { Coverage, type Situation } from "./coverage.ts";
-import { EdgeNode, type Exchange } from "./edge-node.ts";
+import type { Exchange, Isolate } from "./edge-node.ts";
 import { Engine } from "./engine.ts";
 import { Kv } from "./kv.ts";
-import { CELLS, SIMULATED_REGIONS, type SimulatedRegion } from "./latency.ts";
+import { SIMULATED_REGIONS, type SimulatedRegion } from "./latency.ts";
 import { LedgerNode, type Outcome } from "./ledger-node.ts";
 import { LedgerState, type Command, type Receipt } from "./ledger-state.ts";
 import type { Machines } from "./machines.ts";
@@ -16,9 +16,6 @@ import { Process, type ClockFault } from "./process.ts";
 import type { Profile } from "./profile.ts";
 import { ReplicaNode } from "./replica-node.ts";
 import { ALLOWED_STALE_S } from "./routes.ts";
-
-/** Isolates in all regions together. */
-export const EDGES = 24;
 
 const ROLES = new Map([
   ["member", ["read", "write"]],
@@ -42,7 +39,7 @@ export class World {
   readonly floorsKeptMax: number;
   readonly mirrorDeadlineMs: number;
   readonly trace: ((line: string) => void) | undefined;
-  readonly edges: EdgeNode[] = [];
+  readonly edges: Isolate[] = [];
   readonly #kvs = new Map<SimulatedRegion, Kv>();
   readonly #ledgers: { state: LedgerState; current: LedgerNode | undefined; former: LedgerNode | undefined }[] = [];
   readonly #replicas = new Map<string, { epoch: number; current: ReplicaNode | undefined; former: ReplicaNode | undefined }>();
@@ -66,12 +63,12 @@ export class World {
       this.startReplica(`${region}-0`);
     }
     this.#client = new Process(this.engine, "clients", "weur", this.#clock(), this.random.fork());
-    for (let cell = 0; cell < CELLS; cell += 1) {
+    for (let cell = 0; cell < profile.cells; cell += 1) {
       const state = new LedgerState(cell, ROLES, this.floorsKeptMax);
       this.#ledgers.push({ state, current: undefined, former: undefined });
     }
-    for (let cell = 0; cell < CELLS; cell += 1) this.startLedger(cell);
-    for (let edge = 0; edge < EDGES; edge += 1) this.#startEdge(edge);
+    for (let cell = 0; cell < profile.cells; cell += 1) this.startLedger(cell);
+    for (let edge = 0; edge < profile.edges; edge += 1) this.#startEdge(edge);
     for (const region of SIMULATED_REGIONS) this.kvIn(region).put("routes", this.state(0).routes());
   }
 
@@ -82,7 +79,7 @@ export class World {
 
   /** All cells but the home cell. */
   otherCells(): number[] {
-    return Array.from({ length: CELLS - 1 }, (_, at) => at + 1);
+    return Array.from({ length: this.profile.cells - 1 }, (_, at) => at + 1);
   }
 
   kvIn(region: SimulatedRegion): Kv {
@@ -287,7 +284,7 @@ export class World {
   #startEdge(edge: number): void {
     const { edgeRegions } = this.profile;
     const region = edgeRegions[edge % edgeRegions.length] ?? "weur";
-    this.edges[edge] = new EdgeNode(this, `edge-${edge}`, region, this.#clock());
+    this.edges[edge] = this.machines.isolate(this, `edge-${edge}`, region, this.#clock());
   }
 
   /** A clock within what the tunables assume; often at the very edge of that, where it hurts most. */
