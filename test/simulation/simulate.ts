@@ -5,10 +5,11 @@
  *   --trace S      one seed, with everything that happens in it; with --mutant NAME, of a wrong protocol
  *   --mutants      each of the wrong protocols must be found within 2,000 seeds
  *   --exhaustive   every interleaving of a small system, up to --depth D (default 10)
- *   --table        leases beside what others do, and what each costs as it grows
+ *   --table        leases beside what others do, and what each costs as it grows; --from S is its seed
  */
 import { optionsOrUsage, refuseWithUsage } from "../../local/command-line.ts";
 import { branchesOf, type Branch } from "./branches.ts";
+import { printTable } from "./comparison/table.ts";
 import { Coverage } from "./coverage.ts";
 import { explore } from "./exhaustive.ts";
 import { PRODUCT, type Machines } from "./machines.ts";
@@ -122,6 +123,7 @@ const USAGE = `npm run simulate [-- options]
   --trace S [--mutant NAME]    one seed, with everything that happens in it; of a wrong protocol
   --mutants                    finds every wrong protocol
   --exhaustive [--depth D]     every interleaving of a small system (default ${DEPTH} steps)
+  --table [--from S]           leases beside what others do, and what each costs as it grows
   --help                       this text`;
 
 const options = optionsOrUsage(USAGE, {
@@ -132,6 +134,7 @@ const options = optionsOrUsage(USAGE, {
   mutant: { type: "string" },
   exhaustive: { type: "boolean" },
   depth: { type: "string" },
+  table: { type: "boolean" },
 });
 
 function numberOf(option: "seeds" | "from" | "trace" | "depth", usual: number): number {
@@ -151,6 +154,7 @@ if (options.trace !== undefined) {
   isGood = violations.length === 0;
   console.log(isGood ? `Seed ${seed} holds.` : violationText(seed, violations));
 } else if (options.mutants === true) isGood = await runMutants();
+else if (options.table === true) isGood = printTable(numberOf("from", 1));
 else if (options.exhaustive === true) isGood = runExhaustive(numberOf("depth", DEPTH));
 else isGood = await runSeeds(numberOf("from", 1), numberOf("seeds", SEEDS));
 process.exitCode = isGood ? 0 : 1;
