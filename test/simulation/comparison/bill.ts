@@ -8,7 +8,7 @@ import { regionsOf, totalOf } from "./formula.ts";
 import type { Measurement, Scenario } from "./measure.ts";
 
 /** A list price in US dollars. */
-export interface Price {
+interface Price {
   readonly of: string;
   readonly usdPerMillion: number;
   readonly source: string;
@@ -32,7 +32,7 @@ export const PRICES = {
 export type Item = keyof typeof PRICES;
 
 /** By item: how many millions, and US dollars. */
-export type Bill = Readonly<Record<Item, { readonly millions: number; readonly usd: number }>>;
+type Bill = Readonly<Record<Item, { readonly millions: number; readonly usd: number }>>;
 
 const SECONDS_PER_MONTH = 30 * 24 * 3_600;
 const GB_PER_OBJECT = 0.128;

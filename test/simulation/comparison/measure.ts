@@ -20,7 +20,7 @@ export interface Scenario extends Traffic {
 }
 
 /** A middle and a far value, in milliseconds. */
-export interface Spread {
+interface Spread {
   readonly p50Ms: number;
   readonly p99Ms: number;
 }

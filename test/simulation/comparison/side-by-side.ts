@@ -5,7 +5,7 @@ import { measure, type Measurement, type Scenario } from "./measure.ts";
 import { figure, textTable } from "./text-table.ts";
 
 /** A design and what was measured of it. */
-export interface Measured {
+interface Measured {
   readonly design: Design;
   readonly measured: Measurement;
 }
@@ -68,6 +68,6 @@ export function sideBySideText(rows: readonly Measured[]): string {
 }
 
 /** How many calls come to a million requests. */
-export function perMillion({ requests, measuredS }: Measurement, callsPerSecond: number): number {
+function perMillion({ requests, measuredS }: Measurement, callsPerSecond: number): number {
   return (callsPerSecond * measuredS * 1_000_000) / requests;
 }
