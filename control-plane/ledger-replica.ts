@@ -40,10 +40,11 @@ export class LedgerReplica extends DurableObject<LedgerReplicaEnv> {
   async sync(request: SyncRequest): Promise<SyncAnswer> {
     // Again, because a lease that was only aging may run out while another one is waited for.
     for (let round = 0; round < RENEWAL_ROUNDS; round += 1) {
-      const { expired, aging } = this.#replica.due(request, Date.now());
-      for (const cell of aging) this.ctx.waitUntil(this.#renew(cell));
-      if (expired.length === 0) break;
-      await Promise.all(expired.map((cell) => this.#renew(cell)));
+      const { waited, waitMs, meanwhile } = this.#replica.due(request, Date.now());
+      for (const cell of [...waited, ...meanwhile]) this.ctx.waitUntil(this.#renew(cell));
+      if (waited.length === 0) break;
+      // What has come by then is told; what comes later serves the next question.
+      await withDeadline(Promise.all(waited.map((cell) => this.#renew(cell))), waitMs).catch(() => {});
     }
     this.#epoch();
     return this.#replica.answer(request, Date.now());

@@ -21,12 +21,28 @@ export interface Renewal {
 }
 
 /** Which leases are to be asked for. */
-interface DueRenewals {
-  /** These have run out: nothing can be answered for them before. */
-  readonly expired: readonly number[];
-  /** These have half of their time left: ask meanwhile. */
-  readonly aging: readonly number[];
+export interface DueRenewals {
+  /** These have run out: nothing can be answered for them before, so they are waited for. */
+  readonly waited: readonly number[];
+  /** For how long at most, in milliseconds. */
+  readonly waitMs: number;
+  /** These are asked for meanwhile: half of their time is left; or it has run out, but the cell has kept us waiting already. */
+  readonly meanwhile: readonly number[];
 }
+
+/** Questions that a cell has left without an answer, on the replica's clock. */
+interface Unanswered {
+  readonly sinceMs: number;
+  readonly lastMs: number;
+}
+
+/**
+ * Milliseconds for which a cell that does not answer is waited for. Clearly less than an edge waits for the replica: an answer to
+ * an edge is about all cells it uses, and those that work must not stand still for one that does not.
+ */
+const PATIENCE_MS = 1_500;
+/** Milliseconds without a question after which it is forgotten that a cell did not answer. */
+const FORGIVEN_AFTER_MS = 10_000;
 
 /** What is held of one cell. */
 interface CellLease {
@@ -43,6 +59,7 @@ export class Replica {
   readonly #epoch: number;
   readonly #floorsKeptMax: number;
   protected readonly cells = new Map<number, CellLease>();
+  readonly #unanswered = new Map<number, Unanswered>();
 
   /** `epoch` is higher than in any life of this replica before. */
   constructor(name: string, epoch: number, floorsKeptMax: number = FLOORS_KEPT_MAX) {
@@ -53,23 +70,31 @@ export class Replica {
 
   /** Which of the cells asked for need a lease first, and which should have theirs renewed. */
   due({ cells }: SyncRequest, nowMs: number): DueRenewals {
-    const due: { expired: number[]; aging: number[] } = { expired: [], aging: [] };
+    const [waited, meanwhile]: [number[], number[]] = [[], []];
+    let waitMs = 0;
     for (const { cell } of cells) {
       const held = this.cells.get(cell);
-      if (!held || this.remainingMs(held, nowMs) <= 0) due.expired.push(cell);
-      else if (this.remainingMs(held, nowMs) <= held.leaseMs / 2) due.aging.push(cell);
+      const remainingMs = held ? this.remainingMs(held, nowMs) : 0;
+      const patienceMs = this.#patienceMs(cell, nowMs);
+      if (remainingMs <= 0 && patienceMs > 0) {
+        waited.push(cell);
+        waitMs = Math.max(waitMs, patienceMs);
+      } else if (!held || remainingMs <= held.leaseMs / 2) meanwhile.push(cell);
     }
-    return due;
+    return { waited, waitMs, meanwhile };
   }
 
   /** Asks for a lease. `nowMs` was read before the request leaves. */
   renewal(cell: number, nowMs: number): Renewal {
+    const unanswered = this.#unansweredBy(cell, nowMs);
+    this.#unanswered.set(cell, { sinceMs: unanswered?.sinceMs ?? nowMs, lastMs: nowMs });
     const since = this.cells.get(cell)?.window.seq ?? null;
     return { cell, request: { replica: this.#name, epoch: this.#epoch, since }, askedAtMs: nowMs };
   }
 
   /** A lease has been granted; it may have run out on the way. */
   granted({ cell, askedAtMs }: Renewal, grant: LeaseGrant, nowMs: number): void {
+    this.#unanswered.delete(cell);
     const held = this.#learn(cell, grant.window);
     held.leaseEndsAtMs = Math.max(held.leaseEndsAtMs, this.leaseEndsAtMs(askedAtMs, grant.leaseMs, nowMs));
     held.leaseMs = grant.leaseMs;
@@ -88,7 +113,7 @@ export class Replica {
 
   /** All it knows, to be looked at. */
   toJSON(): unknown {
-    return { name: this.#name, epoch: this.#epoch, cells: [...this.cells] };
+    return { name: this.#name, epoch: this.#epoch, cells: [...this.cells], unanswered: [...this.#unanswered] };
   }
 
   /** What may be said of one cell. */
@@ -106,6 +131,16 @@ export class Replica {
   /** How much of a lease is left; zero or less: none. */
   protected remainingMs(held: CellLease, nowMs: number): number {
     return held.leaseEndsAtMs - nowMs;
+  }
+
+  /** How long a cell is still waited for. */
+  #patienceMs(cell: number, nowMs: number): number {
+    return PATIENCE_MS - (nowMs - (this.#unansweredBy(cell, nowMs)?.sinceMs ?? nowMs));
+  }
+
+  #unansweredBy(cell: number, nowMs: number): Unanswered | undefined {
+    const unanswered = this.#unanswered.get(cell);
+    return unanswered && nowMs - unanswered.lastMs < FORGIVEN_AFTER_MS ? unanswered : undefined;
   }
 
   #learn(cell: number, window: FloorView): CellLease {

@@ -20,7 +20,7 @@ export class Ledger extends RealLedger {
   }
 
   override async grantLease(request: LeaseRequest): Promise<LeaseGrant | undefined> {
-    if (ledgerFaults.notGranting.has(this.ctx.id.name ?? "")) throw new Error("Network connection lost.");
+    await suffer(ledgerFaults.onGrant.get(this.ctx.id.name ?? ""));
     return super.grantLease(request);
   }
 }

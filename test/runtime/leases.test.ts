@@ -9,7 +9,7 @@ import { cellOfId } from "../../core/identifier.ts";
 import { recordName } from "../../core/record.ts";
 import { healKv, kvFaults } from "./faulty-kv.ts";
 import { install, tokenIdOf, type Answer, type Installation, type IssuedKey, type Json } from "./installation.ts";
-import { healLedger, ledgerFaults, type ReplicaFault } from "./ledger-faults.ts";
+import { healLedger, ledgerFaults, type LedgerFault } from "./ledger-faults.ts";
 import { observeGateway, type ObservedGateway } from "./observed-gateway.ts";
 import { drainOutboxes } from "./outbox.ts";
 
@@ -68,6 +68,19 @@ async function revocationOf(key: IssuedKey): Promise<number> {
   return runInDurableObject(ledgerOf(key), (_, { storage }) => {
     return storage.sql.exec<{ seq: number }>("SELECT seq FROM entries WHERE type = 'api_key.revoked' AND subject = ?", key.id).one().seq;
   });
+}
+
+/** Two keys of different cells, neither of which is the home cell. */
+async function keysOfDifferentCells(): Promise<[IssuedKey, IssuedKey]> {
+  const byCell = new Map<number, IssuedKey>();
+  while (byCell.size < 2) {
+    const key = await installation.key(await installation.organization(), ["orders:read"]);
+    const cell = cellOfId("api_key", key.id, CELLS) ?? 0;
+    if (cell !== 0) byCell.set(cell, key);
+  }
+  const [one, other] = [...byCell.values()];
+  if (!one || !other) throw new Error("unreachable");
+  return [one, other];
 }
 
 const newKey = () => installation.key(organization, ["orders:read", "admin:all"]);
@@ -129,7 +142,7 @@ describe("a revocation", () => {
     for (const region of REGIONS) expect(headers.get("portcullis-receipt")).toContain(`"${region}-0";outcome=acknowledged`);
   });
 
-  it.each<[ReplicaFault, string]>([
+  it.each<[LedgerFault, string]>([
     ["throws", "lease_expired"],
     ["hangs", "lease_expired"],
   ])("waits for a replica that %s until its lease has run out, and then holds there too", async (fault, outcome) => {
@@ -318,7 +331,7 @@ describe("a route", () => {
     });
   });
 
-  it.each<ReplicaFault>(["throws"])("refuses with 503 and Retry-After when the replica %s and the lease has run out", async (fault) => {
+  it.each<LedgerFault>(["throws"])("refuses with 503 and Retry-After when the replica %s and the lease has run out", async (fault) => {
     const key = await newKey();
     const gateway = observeGateway({ REGION: "sam" });
     gateway.clock.standsStillAtMs = Date.now();
@@ -335,10 +348,21 @@ describe("a route", () => {
   it("refuses likewise when its replica is told nothing by the cell", async () => {
     const key = await newKey();
     const gateway = observeGateway({ REGION: "afr" });
-    for (let cell = 0; cell < CELLS; cell += 1) ledgerFaults.notGranting.add(`cell-${cell}`);
+    for (let cell = 0; cell < CELLS; cell += 1) ledgerFaults.onGrant.set(`cell-${cell}`, "throws");
     expect((await gateway.get("/orders", key.value)).status).toBe(503);
     healLedger();
     expect((await gateway.get("/orders", key.value)).status).toBe(200);
+  });
+
+  it("is open to keys of all cells but the one that hangs", async () => {
+    const [hung, working] = await keysOfDifferentCells();
+    const gateway = observeGateway({ REGION: "me" });
+    ledgerFaults.onGrant.set(`cell-${cellOfId("api_key", hung.id, CELLS) ?? 0}`, "hangs");
+    // One question names both cells; the second one knows already that one of them keeps it waiting.
+    await gateway.get("/orders", hung.value);
+    expect((await gateway.get("/orders", working.value)).status).toBe(200);
+    expect((await gateway.get("/orders", hung.value)).status).toBe(503);
+    healLedger();
   });
 
   it("that allows it decides by older knowledge in an outage, says so, and only for so long", async () => {

@@ -1,17 +1,17 @@
 /** Faults inside the ledger's own system; tests set them and put them back. */
 
-/** What a replica does wrong: it throws at once, never answers, or is as it should be. */
-export type ReplicaFault = "throws" | "hangs" | undefined;
+/** What an object does wrong: it throws at once, never answers, or is as it should be. */
+export type LedgerFault = "throws" | "hangs" | undefined;
 
 /** The faults at the moment. */
 export const ledgerFaults = {
   /** Cells, by their objects' names, that do not take a new catalogue. */
   notTakingCatalogue: new Set<string>(),
-  /** Cells, by their objects' names, that grant no lease. */
-  notGranting: new Set<string>(),
+  /** What cells, by their objects' names, do on being asked for a lease. */
+  onGrant: new Map<string, LedgerFault>(),
   /** By replica's name: on being pushed to, and on being asked by an edge. */
-  onPush: new Map<string, ReplicaFault>(),
-  onSync: new Map<string, ReplicaFault>(),
+  onPush: new Map<string, LedgerFault>(),
+  onSync: new Map<string, LedgerFault>(),
 };
 
 /** Puts everything back. */
@@ -20,7 +20,7 @@ export function healLedger(): void {
 }
 
 /** Does as the fault says, or nothing. */
-export async function suffer(fault: ReplicaFault): Promise<void> {
+export async function suffer(fault: LedgerFault): Promise<void> {
   if (fault === "throws") throw new Error("Network connection lost.");
   if (fault === "hangs") await new Promise(() => {});
 }

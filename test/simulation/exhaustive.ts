@@ -299,7 +299,7 @@ class System {
         () => answered(undefined),
       );
     };
-    if (replica.due(refresh.request, this.#now).expired.length === 0) return answer();
+    if (replica.due(refresh.request, this.#now).waited.length === 0) return answer();
     this.#waiting[at]?.push(answer);
     if (!this.#renewing[at]) this.#renew(at, replica);
   }

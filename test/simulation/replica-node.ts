@@ -27,11 +27,19 @@ export class ReplicaNode extends Process {
 
   /** An edge asks. */
   sync(request: SyncRequest, answer: Answer<SyncAnswer>, rounds = RENEWAL_ROUNDS): void {
-    const { expired, aging } = this.#machine.due(request, this.now());
-    for (const cell of aging) this.#renew(cell, () => {});
-    let left = expired.length;
-    if (left === 0 || rounds === 0) return this.#answer(request, answer);
-    for (const cell of expired) this.#renew(cell, () => --left === 0 && this.sync(request, answer, rounds - 1));
+    const { waited, waitMs, meanwhile } = this.#machine.due(request, this.now());
+    if (rounds === 0) return this.#answer(request, answer);
+    for (const cell of meanwhile) this.#renew(cell, () => {});
+    if (waited.length === 0) return this.#answer(request, answer);
+    let left = waited.length;
+    let isOver = false;
+    const goOn = () => {
+      if (isOver) return;
+      isOver = true;
+      this.sync(request, answer, rounds - 1);
+    };
+    this.engine.after(waitMs, () => this.deliver(goOn));
+    for (const cell of waited) this.#renew(cell, () => --left === 0 && goOn());
   }
 
   /** A cell tells of floors it has raised. */
