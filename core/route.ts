@@ -27,7 +27,7 @@ const pathPattern = z
 const upstream = z
   .url({ protocol: /^https?$/ })
   .refine((url) => !/[?#@\\]|\/(?:\.|%2e){1,2}(?:\/|$)/i.test(url), "an http(s) URL without user name, query, fragment or dot segments")
-  .transform((url) => url.replace(/\/$/, ""));
+  .overwrite((url) => url.replace(/\/$/, ""));
 
 const permissionList = z.array(permissionSlug).min(1).max(32);
 

@@ -36,6 +36,7 @@ export const ledgerInspection: Section = {
         after: z
           .string()
           .regex(/^\d{1,15}$/, "must be the seq of an entry")
+          .meta({ publishedAs: { type: "integer", minimum: 0, default: 0 } })
           .default("0")
           .describe("The seq after which to begin."),
       }),

@@ -9,18 +9,14 @@ export function parseQuery<Schema extends z.ZodObject>(query: Readonly<Record<st
   if (parsed.success) return parsed.data;
   throw invalid(
     parsed.error.issues.map((issue) => {
-      const code = issue.code === "custom" && typeof issue.params?.["code"] === "string" ? issue.params["code"] : "invalid";
+      const code = issue.code === "invalid_type" && issue.expected === "never" ? "unsupported" : "invalid";
       return { code, field: issue.path.join("."), message: issue.message };
     }),
   );
 }
 
 /** A filter of the WorkOS API that a list does not have: without it the list would answer with more than was asked for. */
-export const unsupportedFilter = z
-  .string()
-  .refine(() => false, { error: "is not a filter of this list", params: { code: "unsupported" } })
-  .optional()
-  .describe("Not a filter of this list.");
+export const unsupportedFilter = z.never({ error: "is not a filter of this list" }).optional();
 
 /** The query of a list whose rows have ids with this prefix; a list with filters extends it (`safeExtend`). */
 export function pageQuery(prefix: IdPrefix) {
@@ -45,7 +41,8 @@ const limit = z
   .string()
   .regex(/^\d{1,3}$/, "must be 1 to 100")
   .transform(Number)
-  .pipe(z.number().min(1, "must be 1 to 100").max(100, "must be 1 to 100"));
+  .pipe(z.number().min(1, "must be 1 to 100").max(100, "must be 1 to 100"))
+  .meta({ publishedAs: { type: "integer", minimum: 1, maximum: 100, default: LIMIT_DEFAULT } });
 const order = z.enum(["asc", "desc", "normal"], { error: "must be 'asc', 'desc' or 'normal'" });
 
 /** An empty parameter is as good as none. */

@@ -8,6 +8,7 @@ import { memberships } from "./memberships.ts";
 import { organizations } from "./organizations.ts";
 import { permissions } from "./permissions.ts";
 import { receipts } from "./receipts.ts";
+import { reference } from "./reference.ts";
 import { roles } from "./roles.ts";
 import { routeTable } from "./route-table.ts";
 import { users } from "./users.ts";
@@ -25,6 +26,7 @@ export const SECTIONS: readonly Section[] = [
   ledgerInspection,
   bootstrap,
   health,
+  reference(() => SECTIONS),
 ];
 
 /** Every endpoint. */

@@ -1,14 +1,38 @@
 /** What the tests with the official WorkOS SDK share. The SDK is used as it comes: only its public constructor is told where to go. */
 import { WorkOS } from "@workos-inc/node";
+import { PublishedApi } from "../published-api.ts";
 import type { TestSystem } from "../system.ts";
 
-/** The SDK as a customer sets it up against a control plane. */
-export function sdk(controlPlane: URL, apiKey: string): WorkOS {
+/**
+ * The SDK as a customer sets it up against a control plane; what it is answered is held against the document
+ * that is published there, or by the control plane behind.
+ */
+export function sdk(controlPlane: URL, apiKey: string, publishedBy = controlPlane): WorkOS {
   return new WorkOS(apiKey, {
     apiHostname: controlPlane.hostname,
     https: controlPlane.protocol === "https:",
     port: Number(controlPlane.port),
+    fetchFn: (...sent) => fetchAsPublished(publishedBy, ...sent),
   });
+}
+
+const documents = new Map<string, Promise<PublishedApi>>();
+
+/** Fetches; an answer that is not as published becomes an error. */
+async function fetchAsPublished({ origin }: URL, ...sent: Parameters<typeof fetch>): Promise<Response> {
+  const { method, url } = new Request(...sent);
+  const { pathname } = new URL(url);
+  const response = await fetch(...sent);
+  let document = documents.get(origin);
+  if (!document) documents.set(origin, (document = publishedAt(origin)));
+  const { status, headers } = response;
+  const faults = (await document).faults(method, pathname, { status, headers, text: await response.clone().text() });
+  if (faults.length > 0) throw new Error(`${method} ${pathname}: not as published: ${faults.join("; ")}`);
+  return response;
+}
+
+async function publishedAt(origin: string): Promise<PublishedApi> {
+  return new PublishedApi(await (await fetch(new URL("/openapi.json", origin))).json());
 }
 
 /** The status the gateway answers the holder of a key with. */

@@ -200,7 +200,7 @@ describe("an answer that is lost on its way", () => {
   it("makes the SDK ask again by itself, and there is one key, whose value it answers", async () => {
     const organizationId = await freshOrganization("Lossy");
     await using proxy = await losingFirstAnswer(system.controlPlane);
-    const key = await sdk(proxy.url, system.adminKey).apiKeys.createOrganizationApiKey({
+    const key = await sdk(proxy.url, system.adminKey, system.controlPlane).apiKeys.createOrganizationApiKey({
       organizationId,
       name: "survivor",
       permissions: ["orders:read"],
@@ -222,7 +222,7 @@ describe("an answer that is lost on its way", () => {
     expect(await statusAtGateway(system, key.value)).toBe(200);
     await using proxy = await losingFirstAnswer(system.controlPlane);
     // The SDK sends no Idempotency-Key with a DELETE, so the second one is a request of its own.
-    await refusalOf(sdk(proxy.url, system.adminKey).apiKeys.deleteApiKey(key.id), NotFoundException);
+    await refusalOf(sdk(proxy.url, system.adminKey, system.controlPlane).apiKeys.deleteApiKey(key.id), NotFoundException);
     expect(proxy.exchanges.map(({ status }) => status)).toEqual([204, 404]);
     expect(await statusAtGateway(system, key.value)).toBe(401);
     expect(await keysOf(organizationId)).toEqual([]);

@@ -1,12 +1,32 @@
-/** The test Worker: the control plane as it is, with the ledger's KV and the ways between its objects behind fault switches. */
+/**
+ * The test Worker: the control plane as it is, with the ledger's KV and the ways between its objects behind fault switches. Every answer
+ * of every test is held against the published document on its way out.
+ */
+import controlPlane from "../../control-plane/index.ts";
 import { LedgerReplica as RealLedgerReplica } from "../../control-plane/ledger-replica.ts";
 import type { Catalogue } from "../../control-plane/ledger/contract.ts";
 import { Ledger as RealLedger, type LedgerEnv } from "../../control-plane/ledger/ledger.ts";
 import type { Acknowledgement, LeaseGrant, LeaseRequest, Push, SyncAnswer, SyncRequest } from "../../core/protocol/messages.ts";
+import { PublishedApi } from "../published-api.ts";
 import { faultyKv } from "./faulty-kv.ts";
 import { ledgerFaults, suffer } from "./ledger-faults.ts";
 
-export { default, LedgerReader } from "../../control-plane/index.ts";
+export { LedgerReader } from "../../control-plane/index.ts";
+
+let published: PublishedApi | undefined;
+
+/** The control plane; an answer that is not as published becomes an error. */
+export default {
+  async fetch(request: Request): Promise<Response> {
+    const { method, url } = request;
+    const response = await controlPlane.fetch(request);
+    published ??= new PublishedApi(await (await controlPlane.fetch(new Request(new URL("/openapi.json", url)))).json());
+    const { status, headers } = response;
+    const faults = published.faults(method, new URL(url).pathname, { status, headers, text: await response.clone().text() });
+    if (faults.length > 0) throw new Error(`${method} ${new URL(url).pathname}: not as published: ${faults.join("; ")}`);
+    return response;
+  },
+};
 
 /** The ledger, which may refuse the catalogue or a lease. */
 export class Ledger extends RealLedger {

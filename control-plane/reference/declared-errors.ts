@@ -1,0 +1,23 @@
+/** The errors an endpoint can answer: those its declaration names, and those that follow from the rest of it. */
+import type { Endpoint } from "../http/endpoint.ts";
+import type { ErrorCode } from "../http/error-catalogue.ts";
+import { ERRORS } from "../http/error-catalogue.ts";
+
+const OF_ANY_BODY: readonly ErrorCode[] = [
+  "bad_request",
+  "body_too_large",
+  "unsupported_media_type",
+  "invalid_request_parameters",
+  "idempotency_key_reused",
+];
+
+/** Codes, by status and then by name. */
+export function errorsOf({ access, method, path, query, errors = [] }: Endpoint): ErrorCode[] {
+  const codes = new Set<ErrorCode>(errors);
+  if (access !== "public") for (const code of ["unauthorized", "temporarily_unavailable"] as const) codes.add(code);
+  if (access.startsWith("portcullis:")) codes.add("insufficient_permissions");
+  if (path.includes("/:")) codes.add("entity_not_found");
+  if (query) codes.add("invalid_request_parameters");
+  if (method !== "GET") for (const code of OF_ANY_BODY) codes.add(code);
+  return [...codes].toSorted((a, b) => ERRORS[a].status - ERRORS[b].status || (a < b ? -1 : 1));
+}
