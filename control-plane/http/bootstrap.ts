@@ -20,7 +20,7 @@ export const bootstrap: Section = {
       access: "bootstrap_secret",
       needsIdempotencyKey: true,
       replies: { 201: createdApiKeySchema },
-      errors: ["already_bootstrapped"],
+      errors: ["already_bootstrapped", "reply_unavailable"],
       handler: async ({ services, terms }) => {
         const cell = services.cells.cellOf(PLATFORM_ORGANIZATION_ID);
         const { id, token, minted } = mintKey(services, cell, services.configuration.defaultEnvironment);

@@ -72,8 +72,8 @@ export const ERRORS = {
   },
   last_holder_of_permission: {
     status: 409,
-    meaning: "Without this key nobody could manage the installation's own keys any more.",
-    remedy: "Make another key that can, first.",
+    meaning: "It is the last platform key without an end that holds one of the permissions it has, and nobody could grant that again.",
+    remedy: "Make another platform key without an end that holds what the message names, first.",
   },
   version_conflict: {
     status: 409,

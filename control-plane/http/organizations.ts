@@ -78,7 +78,7 @@ export const organizations: Section = {
       access: "portcullis:api_keys:write",
       body: newKeySchema,
       replies: { 201: createdApiKeySchema },
-      errors: ["permission_not_assignable", "invalid_expiry"],
+      errors: ["permission_not_assignable", "invalid_expiry", "reply_unavailable"],
       handler: async ({ services, params: { organization_id }, body, terms }) =>
         createApiKey(services, { type: "organization", id: organization_id.id }, body, terms),
     }),

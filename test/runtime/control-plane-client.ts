@@ -27,7 +27,7 @@ export function expectNoSecret(text: string): void {
   for (const secret of secretsSeen) expect(text.includes(secret), "a secret was let out").toBe(false);
 }
 
-/** One request with a bearer token, or with none. */
+/** One request with a bearer token, or with none. A body that is not JSON is read, and left out. */
 export async function ask(token: string | null, method: string, path: string, sent: Sent = {}): Promise<Answer> {
   const body = sent.json === undefined ? sent.body : JSON.stringify(sent.json);
   const headers = {
@@ -39,7 +39,8 @@ export async function ask(token: string | null, method: string, path: string, se
   const response = await exports.default.fetch(request);
   const text = await response.text();
   if (response.status >= 400) expectProblem(response, text);
-  const answered = text === "" ? {} : (JSON.parse(text) as Json);
+  const isJson = response.headers.get("content-type") === "application/json";
+  const answered = isJson ? (JSON.parse(text) as Json) : {};
   keepSecret(answered["value"]);
   return { status: response.status, headers: response.headers, body: answered };
 }
