@@ -42,6 +42,7 @@ export function controlPlaneApp(services: Services): (request: Request) => Respo
 const UNFINISHED = "The ledger could not be reached or did not finish. Send the request again with the same Idempotency-Key.";
 
 function refuse(c: Context<AppEnvironment>, error: ApiError): Response {
+  for (const [name, value] of Object.entries(error.headers)) c.header(name, value);
   if (error.status === 401) c.header("WWW-Authenticate", 'Bearer realm="portcullis"');
   if (error.status === 503) c.header("Retry-After", "1");
   return c.json(error.body, error.status);

@@ -16,8 +16,15 @@ export interface ControlPlaneConfiguration {
   readonly replySealKey: Uint8Array;
   /** Admits the one call that makes the first key. */
   readonly bootstrapSecret: string;
+  /** Requests of one caller in a minute, in one isolate. */
+  readonly callerRequestsPerMinute: number;
+  /** Tries of the bootstrap secret from one network address in a minute, in one isolate. */
+  readonly bootstrapAttemptsPerMinute: number;
   readonly tunables: Tunables;
 }
+
+const perMinute = (usually: number) =>
+  z.coerce.number({ error: "must be a number" }).int("must be a whole number").min(1, "must be at least 1").max(1e9).default(usually);
 
 const ownFields = z.object({
   ...sharedFields,
@@ -26,6 +33,8 @@ const ownFields = z.object({
     .string({ error: "is required (a secret: base64url of 32 bytes)" })
     .regex(/^[A-Za-z0-9_-]{43,}$/, "must be base64url of at least 32 bytes"),
   BOOTSTRAP_SECRET: z.string({ error: "is required (a secret of at least 32 characters)" }).min(32, "must have at least 32 characters"),
+  CALLER_REQUESTS_PER_MINUTE: perMinute(6_000),
+  BOOTSTRAP_ATTEMPTS_PER_MINUTE: perMinute(10),
 });
 const schema = z.intersection(ownFields, tunablesSchema).refine((fields) => fields.ACCEPTED_ENVIRONMENTS.has(fields.DEFAULT_ENVIRONMENT), {
   path: ["DEFAULT_ENVIRONMENT"],
@@ -48,6 +57,8 @@ export function controlPlaneConfiguration(bindings: unknown): ControlPlaneConfig
     tagKeys: tagKeysOf(parsed.TAG_KEYS, decodeBase64Url),
     replySealKey: decodeBase64Url(parsed.REPLY_SEAL_KEY),
     bootstrapSecret: parsed.BOOTSTRAP_SECRET,
+    callerRequestsPerMinute: parsed.CALLER_REQUESTS_PER_MINUTE,
+    bootstrapAttemptsPerMinute: parsed.BOOTSTRAP_ATTEMPTS_PER_MINUTE,
     tunables: tunablesOf(parsed),
   };
 }

@@ -1,6 +1,7 @@
 /** The control plane Worker: the HTTP API, the ledger it hosts, and the reads it offers the gateway. */
 import { env } from "cloudflare:workers";
 import { controlPlaneApp } from "./app.ts";
+import { limitsOf } from "./http/rate-limit.ts";
 import { Cells } from "./cells.ts";
 import { controlPlaneConfiguration } from "./configuration.ts";
 import type { LedgerEnv } from "./ledger/ledger.ts";
@@ -17,6 +18,7 @@ const fetch = controlPlaneApp({
   cells: new Cells(bindings.LEDGER, configuration.cells),
   now: () => Date.now(),
   randomBytes: (target) => crypto.getRandomValues(target),
+  limits: limitsOf(configuration, Date.now),
 });
 
 /** Every request goes to the HTTP API. */

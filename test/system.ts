@@ -9,13 +9,14 @@ export interface TestSystem extends Platform, Seeded, AsyncDisposable {
   readonly logLines: readonly string[];
 }
 
-/** Settings of the control plane with which tests need not wait long for revocations. */
+/** Settings of the control plane with which tests need not wait long for revocations, nor for their turn. */
 export const SHORT_LEASES = {
   EDGE_LEASE_MS: "100",
   REPLICA_LEASE_MS: "1000",
   CLOCK_LAG_MS: "5",
   PUSH_TIMEOUT_MS: "500",
   PUSH_RETRY_MS: "20",
+  CALLER_REQUESTS_PER_MINUTE: "1000000",
 } as const;
 
 /** Starts and seeds one. */

@@ -13,13 +13,15 @@ export interface FieldError {
   readonly message: string;
 }
 
-/** An answer that is not a success; its status is the catalogue's. */
+/** An answer that is not a success; its status is the catalogue's. `headers` are those of this one answer. */
 export class ApiError extends Error {
   readonly code: ErrorCode;
   readonly body: Record<string, unknown>;
+  readonly headers: Readonly<Record<string, string>>;
 
-  constructor(code: ErrorCode, message: string, more: Record<string, unknown> = {}) {
+  constructor(code: ErrorCode, message: string, more: Record<string, unknown> = {}, headers: Readonly<Record<string, string>> = {}) {
     super(message);
+    this.headers = headers;
     this.code = code;
     this.body = { message, code, ...more };
   }

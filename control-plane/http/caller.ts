@@ -2,7 +2,7 @@
 import { equalInConstantTime } from "../../core/constant-time.ts";
 import { hmacSha256, sha256Hex } from "../../core/digest.ts";
 import { PLATFORM_ORGANIZATION_ID } from "../../core/identifier.ts";
-import { coversAny, type PlatformPermission } from "../../core/permission.ts";
+import { coversAny } from "../../core/permission.ts";
 import { parseToken } from "../../core/token.ts";
 import type { Actor } from "../ledger/command.ts";
 import { ApiError, unauthorized } from "./api-error.ts";
@@ -15,12 +15,19 @@ export interface Caller {
   readonly permissions: readonly string[];
 }
 
-/** Lets the caller in if it may call what has this access; 401 or 403 otherwise. */
-export async function admit(services: Services, access: Access, request: Request): Promise<Caller> {
+/** Establishes who calls what has this access; 401 for whoever is nobody. */
+export async function identify(services: Services, access: Access, request: Request): Promise<Caller> {
   if (access === "public") return { actor: { type: "system", id: "anyone" }, permissions: [] };
   if (access === "bootstrap_secret") return knowingBootstrapSecret(services, request);
-  const caller = await authenticate(services, request);
-  return access === "any_platform_key" ? caller : holding(access, caller);
+  return authenticate(services, request);
+}
+
+/** 403 unless the caller holds the permission, where the access is one. */
+export function requireAccess(access: Access, caller: Caller): void {
+  if (access === "public" || access === "bootstrap_secret" || access === "any_platform_key" || coversAny(caller.permissions, access))
+    return;
+  const message = `This call needs the permission '${access}', which your key does not have.`;
+  throw new ApiError("insufficient_permissions", message, { missing_permissions: [access] });
 }
 
 /** The bearer token of a request, or undefined (RFC 6750 section 2.1; the scheme in any case). */
@@ -46,13 +53,6 @@ async function authenticate({ configuration, cells, now }: Services, request: Re
   if (record.expires_at_ms !== null && record.expires_at_ms <= nowMs) throw unauthorized();
   if (record.owner.type !== "organization" || record.owner.id !== PLATFORM_ORGANIZATION_ID) throw unauthorized();
   return { actor: { type: "api_key", id: record.key_id }, permissions: record.permissions };
-}
-
-/** 403 unless the caller holds the permission. */
-function holding(permission: PlatformPermission, caller: Caller): Caller {
-  if (coversAny(caller.permissions, permission)) return caller;
-  const message = `This call needs the permission '${permission}', which your key does not have.`;
-  throw new ApiError("insufficient_permissions", message, { missing_permissions: [permission] });
 }
 
 function knowingBootstrapSecret({ configuration }: Services, request: Request): Caller {

@@ -11,6 +11,7 @@ import type { ControlPlaneConfiguration } from "../configuration.ts";
 import type { Caller } from "./caller.ts";
 import type { ErrorCode } from "./error-catalogue.ts";
 import type { NamesIn, ParameterName, PathValues } from "./path-parameters.ts";
+import type { Limits } from "./rate-limit.ts";
 import type { Replies, Reply, ReplyTo } from "./reply.ts";
 import type { Terms } from "./send.ts";
 
@@ -20,6 +21,7 @@ export interface Services {
   readonly cells: Cells;
   readonly now: () => number;
   readonly randomBytes: RandomBytes;
+  readonly limits: Limits;
 }
 
 /** HEAD comes along with GET. Whatever is not GET may carry a body and an Idempotency-Key. */

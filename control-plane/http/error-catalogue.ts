@@ -125,6 +125,11 @@ export const ERRORS = {
     meaning: "Another request came with this Idempotency-Key within the last 24 hours.",
     remedy: "Use a new one for each thing you want done.",
   },
+  rate_limit_exceeded: {
+    status: 429,
+    meaning: "The caller has asked too often in the last minute; for `POST /bootstrap`, its network address has.",
+    remedy: "Wait for the seconds in `Retry-After`. `RateLimit` says with every answer what is left.",
+  },
   not_yet_effective: {
     status: 503,
     meaning: "The change is committed, but not yet in force in every cell.",

@@ -2,7 +2,7 @@
 import type { Context, Hono } from "hono";
 import { invalid } from "./api-error.ts";
 import { parseBody, readBodyText } from "./body.ts";
-import { admit } from "./caller.ts";
+import { identify, requireAccess, type Caller } from "./caller.ts";
 import { NO_FIELDS, type Call, type Endpoint, type Method, type Services } from "./endpoint.ts";
 import { readPath } from "./path-parameters.ts";
 import { parseQuery } from "./query.ts";
@@ -31,15 +31,36 @@ async function receive(
 ): Promise<Call<Method, string, unknown, unknown>> {
   const request = c.req.raw;
   const isRead = endpoint.method === "GET";
-  const callerBefore = await admit(services, endpoint.access, request);
+  const callerBefore = await enter(services, endpoint, c);
   if (endpoint.needsIdempotencyKey && !request.headers.get("idempotency-key")) throw idempotencyKeyMissing();
   const text = isRead ? "" : await readBodyText(request);
-  const caller = text === "" ? callerBefore : await admit(services, endpoint.access, request);
+  const caller = text === "" ? callerBefore : await admit(services, endpoint, request);
   const query = parseQuery(c.req.query(), endpoint.query ?? NO_FIELDS);
   const body = isRead ? {} : parseBody(text, endpoint.body ?? NO_FIELDS);
   const params = readPath(endpoint.path, c.req.param(), services.cells);
   const terms = isRead ? null : termsOf(services, request, caller.actor, text);
   return { services, caller, params, query, body, terms };
+}
+
+/** Admits the caller and counts the request, also if the caller lacks the permission; what is left of its limit goes into the answer. */
+async function enter(services: Services, { access }: Endpoint, c: Context<AppEnvironment>): Promise<Caller> {
+  const request = c.req.raw;
+  const { limits } = services;
+  const counted = (headers: Readonly<Record<string, string>>) => {
+    for (const [name, value] of Object.entries(headers)) c.header(name, value);
+  };
+  // Before the secret is looked at: it is for guessing that this limit is there.
+  if (access === "bootstrap_secret") counted(limits.bootstrap.take(request.headers.get("cf-connecting-ip") ?? ""));
+  const caller = await identify(services, access, request);
+  if (access !== "bootstrap_secret" && access !== "public") counted(limits.caller.take(`${caller.actor.type} ${caller.actor.id}`));
+  requireAccess(access, caller);
+  return caller;
+}
+
+async function admit(services: Services, { access }: Endpoint, request: Request): Promise<Caller> {
+  const caller = await identify(services, access, request);
+  requireAccess(access, caller);
+  return caller;
 }
 
 function respond(c: Context<AppEnvironment>, reply: Reply, { replies }: Endpoint): Response {

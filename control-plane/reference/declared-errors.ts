@@ -14,7 +14,7 @@ const OF_ANY_BODY: readonly ErrorCode[] = [
 /** Codes, by status and then by name. */
 export function errorsOf({ access, method, path, query, errors = [] }: Endpoint): ErrorCode[] {
   const codes = new Set<ErrorCode>(errors);
-  if (access !== "public") for (const code of ["unauthorized", "temporarily_unavailable"] as const) codes.add(code);
+  if (access !== "public") for (const code of ["unauthorized", "rate_limit_exceeded", "temporarily_unavailable"] as const) codes.add(code);
   if (access.startsWith("portcullis:")) codes.add("insufficient_permissions");
   if (path.includes("/:")) codes.add("entity_not_found");
   if (query) codes.add("invalid_request_parameters");

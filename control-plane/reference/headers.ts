@@ -24,15 +24,22 @@ export const HEADERS = {
   "Preference-Applied": { description: "RFC 7240.", required: true, schema: { const: "respond-async" } },
   "WWW-Authenticate": { description: "RFC 6750.", required: true, schema: text },
   "Retry-After": { description: "Seconds to wait.", required: true, schema: { type: "integer", minimum: 0 } },
+  "RateLimit-Policy": {
+    description: "The limit that the caller is under: `q` requests in `w` seconds.",
+    required: false,
+    schema: text,
+  },
+  RateLimit: { description: "What is left of it: `r` requests, for the next `t` seconds.", required: false, schema: text },
 } as const satisfies Readonly<Record<string, Header>>;
 
 /** The headers an endpoint's answer of some status carries. */
-export function headersOf(status: number, { replies }: Endpoint): Record<string, { readonly $ref: string }> {
+export function headersOf(status: number, { access, replies }: Endpoint): Record<string, { readonly $ref: string }> {
   const names: (keyof typeof HEADERS)[] = ["X-Request-ID"];
   if (status < 300 && 202 in replies) names.push("Portcullis-Receipt");
   if (status === 202) names.push("Location", "Preference-Applied");
   if (status === 401) names.push("WWW-Authenticate");
-  if (status === 503) names.push("Retry-After");
+  if (status === 429 || status === 503) names.push("Retry-After");
+  if (access !== "public") names.push("RateLimit-Policy", "RateLimit");
   return Object.fromEntries(names.map((name) => [name, { $ref: `#/components/headers/${name}` }]));
 }
 

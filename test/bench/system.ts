@@ -38,6 +38,7 @@ const STRICT_PATH = "strict";
 export async function startBenchSystem({ isInspected = false } = {}): Promise<BenchSystem> {
   const secrets = makeSecrets();
   const gatewaySettings = { REGION: "local", ...secrets.gateway };
+  const issuerSettings = { CALLER_REQUESTS_PER_MINUTE: "1000000", ...secrets.controlPlane };
   const upstreamPort = await freePort();
   const upstream = `http://127.0.0.1:${upstreamPort}`;
   const miniflare = new Miniflare(
@@ -47,7 +48,7 @@ export async function startBenchSystem({ isInspected = false } = {}): Promise<Be
         shippedWorker("counting-gateway", "wrangler.toml", gatewaySettings, path.join(WORKERS, "counting-gateway.ts")),
         shippedWorker("naive", "wrangler.toml", gatewaySettings, path.join(WORKERS, "naive.ts")),
         shippedWorker("ttl60", "wrangler.toml", gatewaySettings, path.join(WORKERS, "ttl60.ts")),
-        shippedWorker("portcullis-control-plane", "control-plane/wrangler.toml", secrets.controlPlane),
+        shippedWorker("portcullis-control-plane", "control-plane/wrangler.toml", issuerSettings),
         bareWorker("upstream", {}, upstreamPort),
         bareWorker("pass-through", { UPSTREAM: upstream }),
         bareWorker("bare-401", await refusalAsBindings()),
