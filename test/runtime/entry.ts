@@ -28,10 +28,15 @@ export default {
   },
 };
 
-/** The ledger, which may refuse the catalogue or a lease. */
+/** The ledger, which may refuse the catalogue or a lease, and may die. */
 export class Ledger extends RealLedger {
   constructor(ctx: DurableObjectState, env: LedgerEnv) {
     super(ctx, { ...env, KEYS: faultyKv(env.KEYS) });
+  }
+
+  override async alarm(): Promise<void> {
+    if (ledgerFaults.dyingAtAlarm.delete(this.ctx.id.name ?? "")) this.ctx.abort("killed by a test");
+    return super.alarm();
   }
 
   override async mirrorCatalogue(received: Catalogue): Promise<void> {

@@ -7,19 +7,27 @@
 export const kvFaults = {
   /** Puts never arrive: KV keeps whatever it has. */
   putsRefused: false,
+  /** Puts arrive, and nobody is ever told. */
+  putsUnanswered: false,
+  /** A put of a name within a second of the last one that arrived is refused, as on the platform. */
+  putsLimited: false,
   /** Reads answer as if the name did not exist. */
   readsMiss: false,
   /** Reads throw. */
   readsRefused: false,
-  puts: 0,
   gets: 0,
-  /** Names and times of puts that arrived, oldest first. */
+  /** Names and times of all puts as they began, oldest first. */
+  begun: [] as { readonly name: string; readonly atMs: number }[],
+  /** Those that arrived. */
   arrived: [] as { readonly name: string; readonly atMs: number; readonly value: string }[],
 };
 
+const PUT_INTERVAL_MS = 1_000;
+
 /** Puts all switches back. */
 export function healKv(): void {
-  Object.assign(kvFaults, { putsRefused: false, readsMiss: false, readsRefused: false, puts: 0, gets: 0, arrived: [] });
+  const switches = { putsRefused: false, putsUnanswered: false, putsLimited: false, readsMiss: false, readsRefused: false };
+  Object.assign(kvFaults, { ...switches, gets: 0, begun: [], arrived: [] });
 }
 
 /** The real namespace behind the switches. */
@@ -35,10 +43,14 @@ export function faultyKv(kv: KVNamespace): KVNamespace {
 }
 
 async function put(kv: KVNamespace, name: string, value: string): Promise<void> {
-  kvFaults.puts += 1;
-  if (kvFaults.putsRefused) throw new Error("KV PUT failed: 429 Too Many Requests");
+  const atMs = Date.now();
+  kvFaults.begun.push({ name, atMs });
+  const previous = kvFaults.arrived.findLast((each) => each.name === name);
+  const isTooEarly = kvFaults.putsLimited && previous !== undefined && atMs < previous.atMs + PUT_INTERVAL_MS;
+  if (kvFaults.putsRefused || isTooEarly) throw new Error("KV PUT failed: 429 Too Many Requests");
   await kv.put(name, value);
   kvFaults.arrived.push({ name, atMs: Date.now(), value });
+  if (kvFaults.putsUnanswered) await new Promise(() => {});
 }
 
 async function get(kv: KVNamespace, name: string, options: KVNamespaceGetOptions<"text">): Promise<string | null> {

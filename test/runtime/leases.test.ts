@@ -9,7 +9,7 @@ import { cellOfId } from "../../core/identifier.ts";
 import { recordName } from "../../core/record.ts";
 import { healKv, kvFaults } from "./faulty-kv.ts";
 import { install, tokenIdOf, type Answer, type Installation, type IssuedKey, type Json } from "./installation.ts";
-import { healLedger, ledgerFaults, type LedgerFault } from "./ledger-faults.ts";
+import { healLedger, kill, ledgerFaults, type LedgerFault } from "./ledger-faults.ts";
 import { observeGateway, type ObservedGateway } from "./observed-gateway.ts";
 import { drainOutboxes } from "./outbox.ts";
 
@@ -55,11 +55,6 @@ async function call(
   const response = await exports.default.fetch(request);
   const text = await response.text();
   return { status: response.status, headers: response.headers, body: text === "" ? {} : (JSON.parse(text) as Json) };
-}
-
-/** Ends an object's life in the middle of whatever it is doing; the next call begins another. */
-async function kill(stub: DurableObjectStub): Promise<void> {
-  await runInDurableObject(stub, (_, state) => state.abort("killed by a test")).catch(() => {});
 }
 
 const ledgerOf = ({ id }: IssuedKey) => env.LEDGER.getByName(`cell-${cellOfId("api_key", id, CELLS) ?? 0}`);

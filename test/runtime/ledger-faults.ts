@@ -1,4 +1,5 @@
 /** Faults inside the ledger's own system; tests set them and put them back. */
+import { runInDurableObject } from "cloudflare:test";
 
 /** What an object does wrong: it throws at once, never answers, or is as it should be. */
 export type LedgerFault = "throws" | "hangs" | undefined;
@@ -9,6 +10,8 @@ export const ledgerFaults = {
   notTakingCatalogue: new Set<string>(),
   /** What cells, by their objects' names, do on being asked for a lease. */
   onGrant: new Map<string, LedgerFault>(),
+  /** Cells, by their objects' names, whose next alarm ends their life before it has done anything. */
+  dyingAtAlarm: new Set<string>(),
   /** By replica's name: on being pushed to, and on being asked by an edge. */
   onPush: new Map<string, LedgerFault>(),
   onSync: new Map<string, LedgerFault>(),
@@ -17,6 +20,11 @@ export const ledgerFaults = {
 /** Puts everything back. */
 export function healLedger(): void {
   for (const faults of Object.values(ledgerFaults)) faults.clear();
+}
+
+/** Ends an object's life in the middle of whatever it is doing; the next event begins another. */
+export async function kill(stub: DurableObjectStub): Promise<void> {
+  await runInDurableObject(stub, (_, state) => state.abort("killed by a test")).catch(() => {});
 }
 
 /** Does as the fault says, or nothing. */

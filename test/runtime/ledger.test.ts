@@ -1,27 +1,22 @@
-/** One cell inside workerd: entries, idempotency, floors, the outbox, and what survives a restart. */
+/** One cell inside workerd: entries, idempotency, floors, the catalogue. */
 import { env } from "cloudflare:workers";
-import { evictDurableObject, runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
+import { runInDurableObject } from "cloudflare:test";
 import { beforeEach, describe, expect, it } from "vitest";
-import { recordName } from "../../core/record.ts";
 import { FloorWindow } from "../../core/protocol/floor-window.ts";
 import type { Standing } from "../../core/floor.ts";
 import { subjectsOf, type ActiveRecord } from "../../core/record.ts";
 import { floorsSince } from "../../control-plane/ledger/floors.ts";
 import { CHAIN_START } from "../../control-plane/ledger/journal.ts";
 import { catalogueOf } from "../../control-plane/ledger/catalogue.ts";
-import { healKv, kvFaults } from "./faulty-kv.ts";
+import { healKv } from "./faulty-kv.ts";
 import { ledgerFaults } from "./ledger-faults.ts";
-import { drainOutbox, publishedRecord, readSigned } from "./outbox.ts";
-import { envelope, minted, newId, replyOf } from "./ledger-commands.ts";
+import { envelope, minted, newId, newKey, newOrganization, replyOf } from "./ledger-commands.ts";
 
 const cell = () => env.LEDGER.getByName("cell-1");
 const home = () => env.LEDGER.getByName("cell-0");
 
-async function organization(): Promise<string> {
-  const id = newId("org");
-  replyOf(await cell().execute(envelope({ type: "create_organization", id, name: "Acme", external_id: null })));
-  return id;
-}
+const organization = () => newOrganization(cell());
+const key = (organizationId: string, permissions?: readonly string[]) => newKey(cell(), organizationId, permissions);
 
 /** What the cell's floors say of a record now. */
 async function standingOf(record: ActiveRecord): Promise<Standing> {
@@ -35,16 +30,6 @@ async function permission(slug: string): Promise<void> {
     envelope({ type: "create_permission", id: newId("perm", 0), slug, name: slug, description: null, enabled_for }),
   );
   if (!outcome.ok && outcome.refusal.code !== "already_exists") throw new Error(outcome.refusal.message);
-}
-
-async function key(organizationId: string, permissions: readonly string[] = []) {
-  const id = newId("api_key");
-  const token = minted();
-  const owner = { type: "organization", id: organizationId } as const;
-  replyOf(
-    await cell().execute(envelope({ type: "create_api_key", id, owner, name: "CI", permissions, expires_at_ms: null, minted: token })),
-  );
-  return { id, tokenId: token.token_id };
 }
 
 beforeEach(healKv);
@@ -205,66 +190,5 @@ describe("a permission that was deleted and made again", () => {
     ledgerFaults.notTakingCatalogue.clear();
     expect(await deletion()).toMatchObject({ ok: false, refusal: { code: "entity_not_found" } });
     expect(await env.LEDGER.getByName("cell-2").permission("f:read")).toBeNull();
-  });
-});
-
-describe("the outbox", () => {
-  it("publishes a record, then a tombstone in its place", async () => {
-    const { id, tokenId } = await key(await organization());
-    await drainOutbox(1);
-    expect(await publishedRecord(tokenId)).toMatchObject({ state: "active", key_id: id });
-    replyOf(await cell().execute(envelope({ type: "revoke_api_key", id })));
-    await drainOutbox(1);
-    expect(await publishedRecord(tokenId)).toMatchObject({ state: "revoked" });
-  });
-
-  it("tries again until KV takes the record, also after the object has been evicted", async () => {
-    kvFaults.putsRefused = true;
-    const { id, tokenId } = await key(await organization());
-    for (let attempt = 0; attempt < 3; attempt++) await runDurableObjectAlarm(cell());
-    expect(await env.KEYS.get(recordName(tokenId))).toBeNull();
-    await evictDurableObject(cell());
-    expect(await runInDurableObject(cell(), (_, state) => state.storage.getAlarm())).not.toBeNull();
-    kvFaults.putsRefused = false;
-    await drainOutbox(1);
-    expect(await publishedRecord(tokenId)).toMatchObject({ key_id: id });
-  });
-
-  it("sends several changes of one key in order, the last one last, at most one a second", async () => {
-    const { id, tokenId } = await key(await organization());
-    for (const name of ["one", "two", "three"]) replyOf(await cell().execute(envelope({ type: "update_api_key", id, name })));
-    const due = await runInDurableObject(cell(), (_, state) =>
-      state.storage.sql
-        .exec<{ published_at_ms: number; due_at_ms: number; pending: number }>(
-          "SELECT published_at_ms, due_at_ms, wanted_seq > published_seq AS pending FROM publications WHERE token_id = ?",
-          tokenId,
-        )
-        .one(),
-    );
-    if (due.published_at_ms > 0 && due.pending) expect(due.due_at_ms).toBeGreaterThanOrEqual(due.published_at_ms + 1000);
-    await drainOutbox(1);
-    const stamps = kvFaults.arrived
-      .filter((put) => put.name === recordName(tokenId))
-      .map((put) => (readSigned(put.name, put.value) as { stamp: number }).stamp);
-    expect(stamps).toEqual(stamps.toSorted((a, b) => a - b));
-    const resolved = await cell().resolve(tokenId);
-    expect(resolved.found && stamps.at(-1)).toBe(resolved.found && resolved.record.stamp);
-  });
-
-  it("publishes again when a gateway finds KV empty long after the first time", async () => {
-    const { tokenId } = await key(await organization());
-    await drainOutbox(1);
-    await env.KEYS.delete(recordName(tokenId));
-    await runInDurableObject(
-      cell(),
-      (_, state) =>
-        void state.storage.sql.exec(
-          "UPDATE publications SET published_at_ms = 0, published_seq = published_seq - 1, wanted_seq = wanted_seq - 1 WHERE token_id = ?",
-          tokenId,
-        ),
-    );
-    await cell().resolve(tokenId, null);
-    await drainOutbox(1);
-    expect(await publishedRecord(tokenId)).toMatchObject({ state: "active" });
   });
 });
