@@ -1,6 +1,7 @@
-/** The SQLite schema of a cell and its migrations: applied in order, each in one transaction, never edited once released. */
+/** The SQLite schema of a cell. */
 
-const MIGRATIONS: readonly string[] = [
+/** From each version of the schema to the next: applied in order, all in one transaction, never edited once released. */
+export const MIGRATIONS: readonly string[] = [
   `
   CREATE TABLE entries (
     seq INTEGER PRIMARY KEY,

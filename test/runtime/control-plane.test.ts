@@ -3,6 +3,7 @@ import { env } from "cloudflare:workers";
 import { runInDurableObject } from "cloudflare:test";
 import { afterEach, beforeEach, describe, expect, it, vi, type Mock } from "vitest";
 import { ask, changingNothing, expectNoSecret, keepSecret } from "./control-plane-client.ts";
+import { everyRow } from "./stored.ts";
 
 const BOOTSTRAP_ONCE = { headers: { "Idempotency-Key": "first" } };
 const bootstrap = async (secret: string | null, sent = {}) => ask(secret, "POST", "/bootstrap", sent);
@@ -204,10 +205,5 @@ describe("a token", () => {
 });
 
 async function everythingStored(cell: number): Promise<string> {
-  return runInDurableObject(env.LEDGER.getByName(`cell-${cell}`), (_, { storage }) => {
-    const tables = storage.sql.exec<{ name: string }>(
-      "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE '\\_cf%' ESCAPE '\\'",
-    );
-    return JSON.stringify(tables.toArray().map(({ name }) => storage.sql.exec(`SELECT * FROM ${name}`).toArray()));
-  });
+  return runInDurableObject(env.LEDGER.getByName(`cell-${cell}`), (_, { storage }) => JSON.stringify(everyRow(storage.sql)));
 }
