@@ -1,6 +1,7 @@
 /** The control plane's HTTP application: the endpoints, and what all of them share. */
 import { Hono, type Context } from "hono";
 import { mintRequestId } from "../core/request-id.ts";
+import { LedgerUnreachableError } from "./cells.ts";
 import { ApiError } from "./http/api-error.ts";
 import type { Services } from "./http/endpoint.ts";
 import { ENDPOINTS } from "./http/sections.ts";
@@ -34,12 +35,16 @@ export function controlPlaneApp(services: Services): (request: Request) => Respo
   app.onError((error, c) => {
     if (error instanceof ApiError) return refuse(c, error);
     console.log(JSON.stringify({ event: "control_plane_failure", request_id: c.get("requestId"), name: error.name }));
+    if (!(error instanceof LedgerUnreachableError)) return refuse(c, new ApiError("internal_error", FAILED));
     return refuse(c, new ApiError("temporarily_unavailable", UNFINISHED));
   });
   return (request) => app.fetch(request);
 }
 
+/** Asking again may help. */
 const UNFINISHED = "The ledger could not be reached or did not finish. Send the request again with the same Idempotency-Key.";
+/** A fault of the control plane or of the ledger: asking again will not help. */
+const FAILED = "The control plane failed; whether it did what was asked is not known. Report the X-Request-ID of this answer.";
 
 function refuse(c: Context<AppEnvironment>, error: ApiError): Response {
   for (const [name, value] of Object.entries(error.headers)) c.header(name, value);

@@ -4,6 +4,11 @@ import type { LedgerContract } from "./ledger/contract.ts";
 import { cellName } from "./ledger/cell-name.ts";
 import type { Ledger } from "./ledger/ledger.ts";
 
+/** The way to a ledger failed, or the ledger's life ended on the way: whether it did what it was asked is not known. */
+export class LedgerUnreachableError extends Error {
+  override readonly name = "LedgerUnreachableError";
+}
+
 /** The ledgers of an installation. */
 export class Cells {
   readonly #namespace: DurableObjectNamespace<Ledger>;
@@ -14,9 +19,14 @@ export class Cells {
     this.count = count;
   }
 
-  /** The ledger of a cell, 0 to `count` - 1. */
+  /** The ledger of a cell, 0 to `count` - 1. A call rejects with a {@link LedgerUnreachableError}, or with what the ledger's own code threw. */
   ledger(cell: number): LedgerContract {
-    return this.#namespace.getByName(cellName(cell));
+    return new Proxy(this.#namespace.getByName(cellName(cell)), {
+      get: (stub, method) => {
+        const call: unknown = Reflect.get(stub, method);
+        return typeof call === "function" ? (...inputs: unknown[]) => reached(Reflect.apply(call, stub, inputs)) : call;
+      },
+    });
   }
 
   /** The ledger of what belongs to the whole installation. */
@@ -33,4 +43,18 @@ export class Cells {
   everywhere<Answer>(question: (ledger: LedgerContract) => Promise<Answer>): Promise<Answer[]> {
     return Promise.all(Array.from({ length: this.count }, (_, cell) => question(this.ledger(cell))));
   }
+}
+
+async function reached<Answer>(call: Promise<Answer>): Promise<Answer> {
+  try {
+    return await call;
+  } catch (error) {
+    throw isOfLedgersCode(error) ? error : new LedgerUnreachableError("the ledger could not be reached", { cause: error });
+  }
+}
+
+/** The platform marks what an object's code threw, and, whoever threw it, what ended the object's life. */
+function isOfLedgersCode(error: unknown): boolean {
+  const { remote, durableObjectReset } = error as { readonly remote?: boolean; readonly durableObjectReset?: boolean };
+  return remote === true && durableObjectReset !== true;
 }

@@ -61,8 +61,12 @@ class Exchange {
 
   answer(): Response | Promise<Response> {
     const { configuration, edge } = this.#isolate;
-    const candidate = candidateOf(this.#request, configuration, (tokenId) => edge.keys.known(tokenId) !== undefined);
-    return "reason" in candidate ? this.#refuse(candidate) : this.#answerCandidate(candidate);
+    try {
+      const candidate = candidateOf(this.#request, configuration, (tokenId) => edge.keys.known(tokenId) !== undefined);
+      return "reason" in candidate ? this.#refuse(candidate) : this.#answerCandidate(candidate);
+    } catch (error) {
+      return this.#refuse(internalError(error));
+    }
   }
 
   async #answerCandidate(candidate: Candidate): Promise<Response> {
@@ -86,7 +90,7 @@ class Exchange {
         await Promise.all(step.needs.map((need) => ledger.meet(need, request, replica, this.#timing)));
       }
     } catch (error) {
-      return { reason: "internal_error", cause: error instanceof Error ? error.name : "unknown" };
+      return internalError(error);
     }
   }
 
@@ -112,7 +116,7 @@ class Exchange {
       const response = clientResponse(answer, this.#requestId);
       return response ? this.#finish(allowed, response) : this.#unreachable(allowed, "InterimResponse");
     } catch (error) {
-      return this.#unreachable(allowed, error instanceof Error ? error.name : "unknown");
+      return this.#unreachable(allowed, nameOf(error));
     }
   }
 
@@ -135,6 +139,15 @@ class Exchange {
     if (configuration.decisionHeader) response.headers.set("Portcullis-Decision", decisionHeader(decision));
     return response;
   }
+}
+
+/** The refusal for a fault of our own. */
+function internalError(error: unknown): Refused {
+  return { reason: "internal_error", cause: nameOf(error) };
+}
+
+function nameOf(error: unknown): string {
+  return error instanceof Error ? error.name : "unknown";
 }
 
 /** A response whose headers are not ours to change. */

@@ -130,6 +130,11 @@ export const ERRORS = {
     meaning: "The caller has asked too often in the last minute; for `POST /bootstrap`, its network address has.",
     remedy: "Wait for the seconds in `Retry-After`. `RateLimit` says with every answer what is left.",
   },
+  internal_error: {
+    status: 500,
+    meaning: "The control plane or the ledger failed by a fault of its own; the change may have been made or not.",
+    remedy: "Look whether it was made. Asking again will not help: report the `X-Request-ID` of the answer.",
+  },
   not_yet_effective: {
     status: 503,
     meaning: "The change is committed, but not yet in force in every cell.",

@@ -11,10 +11,12 @@ const OF_ANY_BODY: readonly ErrorCode[] = [
   "idempotency_key_reused",
 ];
 
+const OF_ANY_CALLER: readonly ErrorCode[] = ["unauthorized", "rate_limit_exceeded", "internal_error", "temporarily_unavailable"];
+
 /** Codes, by status and then by name. */
 export function errorsOf({ access, method, path, query, errors = [] }: Endpoint): ErrorCode[] {
   const codes = new Set<ErrorCode>(errors);
-  if (access !== "public") for (const code of ["unauthorized", "rate_limit_exceeded", "temporarily_unavailable"] as const) codes.add(code);
+  if (access !== "public") for (const code of OF_ANY_CALLER) codes.add(code);
   if (access.startsWith("portcullis:")) codes.add("insufficient_permissions");
   if (path.includes("/:")) codes.add("entity_not_found");
   if (query) codes.add("invalid_request_parameters");

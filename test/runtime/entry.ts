@@ -4,6 +4,7 @@
  */
 import controlPlane from "../../control-plane/index.ts";
 import { LedgerReplica as RealLedgerReplica } from "../../control-plane/ledger-replica.ts";
+import type { CommandEnvelope, Outcome } from "../../control-plane/ledger/command.ts";
 import type { Catalogue } from "../../control-plane/ledger/contract.ts";
 import { Ledger as RealLedger, type LedgerEnv } from "../../control-plane/ledger/ledger.ts";
 import type { Acknowledgement, LeaseGrant, LeaseRequest, Push, SyncAnswer, SyncRequest } from "../../core/protocol/messages.ts";
@@ -37,6 +38,11 @@ export class Ledger extends RealLedger {
   override async alarm(): Promise<void> {
     if (ledgerFaults.dyingAtAlarm.delete(this.ctx.id.name ?? "")) this.ctx.abort("killed by a test");
     return super.alarm();
+  }
+
+  override async execute(envelope: CommandEnvelope): Promise<Outcome> {
+    if (ledgerFaults.dyingAtCommand.delete(this.ctx.id.name ?? "")) this.ctx.abort("killed by a test");
+    return super.execute(envelope);
   }
 
   override async mirrorCatalogue(received: Catalogue): Promise<void> {

@@ -12,6 +12,8 @@ export const ledgerFaults = {
   onGrant: new Map<string, LedgerFault>(),
   /** Cells, by their objects' names, whose next alarm ends their life before it has done anything. */
   dyingAtAlarm: new Set<string>(),
+  /** Cells, by their objects' names, whose next command ends their life before it is carried out. */
+  dyingAtCommand: new Set<string>(),
   /** By replica's name: on being pushed to, and on being asked by an edge. */
   onPush: new Map<string, LedgerFault>(),
   onSync: new Map<string, LedgerFault>(),

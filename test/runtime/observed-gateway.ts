@@ -10,6 +10,8 @@ import { faultyKv } from "./faulty-kv.ts";
 export interface ObservedGateway {
   /** Sends a request to it. */
   send(path: string, init?: RequestInit): Promise<Response>;
+  /** Has it answer a request as it is. */
+  answer(request: Request): Promise<Response>;
   /** Sends a GET with a bearer token. */
   get(path: string, token: string): Promise<Response>;
   /** `replica`: questions to the region's replica; `ledger`: to the cells themselves. */
@@ -24,7 +26,10 @@ export interface ObservedGateway {
   /** What it counted. */
   readonly counted: string[];
   /** Faults of the way to the ledger and to the upstream; put back by the test that sets them. */
-  readonly faults: { ledger: "none" | "unreachable" | "unresolvable"; upstream: (request: Request) => Promise<Response> };
+  readonly faults: {
+    ledger: "none" | "unreachable" | "unresolvable" | "unintelligible";
+    upstream: (request: Request) => Promise<Response>;
+  };
 }
 
 /** Makes one. A new one has seen nothing, as on an edge far away. */
@@ -54,10 +59,11 @@ export function observeGateway(settings: Readonly<Record<string, string>> = {}):
     log: (line) => logLines.push(line),
     count: (event) => counted.push(event),
   });
-  const send = async (path: string, init?: RequestInit) =>
-    gateway.fetch(new Request(`https://api.example${path}`, init), { waitUntil: (promise) => background.push(promise) });
+  const answer = async (request: Request) => gateway.fetch(request, { waitUntil: (promise) => background.push(promise) });
+  const send = (path: string, init?: RequestInit) => answer(new Request(`https://api.example${path}`, init));
   return {
     send,
+    answer,
     get: (path, token) => send(path, { headers: { Authorization: `Bearer ${token}` } }),
     calls,
     forwarded,
@@ -73,11 +79,12 @@ function observedReader(reader: LedgerReader, calls: { replica: number; ledger: 
   const ask = async <Answer>(party: "replica" | "ledger", question: () => Promise<Answer>, refused: boolean): Promise<Answer> => {
     calls[party] += 1;
     if (refused) throw new Error("Network connection lost.");
-    return question();
+    return faults.ledger === "unintelligible" ? ({} as Answer) : question();
   };
+  const isUnresolvable = () => faults.ledger === "unreachable" || faults.ledger === "unresolvable";
   return {
     sync: (replica, request) => ask("replica", () => reader.sync(replica, request), faults.ledger === "unreachable"),
-    resolve: (request) => ask("ledger", () => reader.resolve(request), faults.ledger !== "none"),
-    resolveRoutes: (request) => ask("ledger", () => reader.resolveRoutes(request), faults.ledger !== "none"),
+    resolve: (request) => ask("ledger", () => reader.resolve(request), isUnresolvable()),
+    resolveRoutes: (request) => ask("ledger", () => reader.resolveRoutes(request), isUnresolvable()),
   };
 }
