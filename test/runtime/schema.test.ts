@@ -45,10 +45,12 @@ function becomeVersion(storage: DurableObjectStorage, version: number, rows: Row
   });
 }
 
-/** The rows as version 1 had them: it knew neither when a floor was raised nor that a route table's entry is its version. */
+/** The rows as version 1 had them: it did not know when a floor was raised, and called a route table's version its stamp. */
 function asInVersion1(rows: Rows): Rows {
-  const floors = rows["floors"]?.map(({ raised_seq: _, ...row }) => row) ?? [];
-  const route_table = rows["route_table"]?.map(({ version: stamp, ...row }) => ({ ...row, stamp: stamp ?? null })) ?? [];
+  const without = (row: Rows[string][number], column: string) =>
+    Object.fromEntries(Object.entries(row).filter(([name]) => name !== column));
+  const floors = rows["floors"]?.map((row) => without(row, "raised_seq")) ?? [];
+  const route_table = rows["route_table"]?.map((row) => ({ ...without(row, "version"), stamp: row["version"] ?? null })) ?? [];
   return { ...rows, floors, route_table };
 }
 
