@@ -114,3 +114,70 @@ describe("another organization's key as a cursor", () => {
     expect((await list(`?after=${known}`)).body).toEqual((await list(`?after=${nobodys}`)).body);
   });
 });
+
+describe("a cursor from one list in another", () => {
+  /** Every list with cursors: its path, the kind of its ids, and the ids on it. */
+  interface List {
+    readonly path: string;
+    readonly kind: string;
+    readonly ids: readonly string[];
+  }
+  let lists: readonly List[];
+
+  beforeAll(async () => {
+    const userIds: string[] = [];
+    for (const { organizationId } of [mine, theirs]) {
+      const { userId } = await installation.member(organizationId, "member");
+      await installation.userKey(userId, organizationId, ["orders:read"]);
+      userIds.push(userId);
+    }
+    const paths = [
+      ["org", "/organizations"],
+      ["user", "/user_management/users"],
+      ["perm", "/authorization/permissions"],
+      ["api_key", `/organizations/${mine.organizationId}/api_keys`],
+      ["api_key", `/organizations/${theirs.organizationId}/api_keys`],
+      ["api_key", "/organizations/org_platform/api_keys"],
+      ["api_key", `/user_management/users/${userIds[0]}/api_keys`],
+      ["api_key", `/user_management/users/${userIds[1]}/api_keys?organization_id=${theirs.organizationId}`],
+      ["om", `/user_management/organization_memberships?organization_id=${mine.organizationId}`],
+      ["om", `/user_management/organization_memberships?user_id=${userIds[1]}`],
+    ] as const;
+    lists = await Promise.all(paths.map(async ([kind, path]) => ({ kind, path, ids: idsOf((await page(path, "limit=100")).body) })));
+  });
+
+  const page = async (path: string, query: string) => ask(installation.adminKey, "GET", `${path}${path.includes("?") ? "&" : "?"}${query}`);
+
+  it("is a position there if its ids are of the same kind: the list's own rows beyond it, and no others", async () => {
+    for (const { path, kind, ids } of lists) {
+      expect(ids, path).not.toEqual([]);
+      for (const from of lists.flatMap((list) => (list.kind === kind ? list.ids : [])))
+        for (const [cursor, order] of [
+          ["after", "asc"],
+          ["before", "asc"],
+          ["after", "desc"],
+          ["before", "desc"],
+        ] as const) {
+          const answer = await page(path, `limit=100&order=${order}&${cursor}=${from}`);
+          const wantsLater = (cursor === "after") === (order === "asc");
+          const beyond = ids.filter((id) => (wantsLater ? id > from : id < from)).toSorted();
+          expect([answer.status, idsOf(answer.body)], `${path} ${cursor} ${from}, ${order}`).toEqual([
+            200,
+            order === "asc" ? beyond : beyond.toReversed(),
+          ]);
+        }
+    }
+  });
+
+  it("is 422 if its ids are of another kind", async () => {
+    for (const { path, kind } of lists)
+      for (const other of lists.filter((list) => list.kind !== kind)) {
+        const answer = await page(path, `after=${other.ids[0]}`);
+        expect([answer.status, faultyFields(answer)], `${path} after ${other.ids[0]}`).toEqual([422, ["after"]]);
+      }
+  });
+
+  it("is the same if it is the platform's own organization, which has a name for an id", async () => {
+    for (const { path, kind } of lists) expect((await page(path, "after=org_platform")).status, path).toBe(kind === "org" ? 200 : 422);
+  });
+});
