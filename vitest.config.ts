@@ -24,6 +24,7 @@ export default defineConfig({
       systemProject("e2e"),
       systemProject("fault"),
       systemProject("simulation"),
+      systemProject("bench"),
     ],
   },
 });

@@ -2,7 +2,7 @@
 
 /** What is said about an error. */
 interface CataloguedError {
-  readonly status: 400 | 401 | 403 | 404 | 409 | 413 | 415 | 422 | 429 | 503;
+  readonly status: 400 | 401 | 403 | 404 | 409 | 413 | 415 | 422 | 429 | 500 | 503;
   readonly meaning: string;
   readonly remedy: string;
 }

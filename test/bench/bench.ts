@@ -61,7 +61,8 @@ const COUNTED_SECONDS = 1;
 /** The rate at which the ledger calls are stated. */
 const STATED_RPS = 5_000;
 
-function subjectsOf({ urls, keys }: BenchSystem, peer: Peer): Subject[] {
+/** Everything that is measured. */
+export function subjectsOf({ urls, keys }: BenchSystem, peer: Peer): Subject[] {
   const [passThrough, refusal, node] = ["bare_passthrough", "bare_401", "bare_node"];
   const gateway = { url: urls.gateway, countingUrl: urls.countingGateway };
   const good = { bare: passThrough, key: keys.warm, status: 200 };
@@ -80,7 +81,8 @@ function subjectsOf({ urls, keys }: BenchSystem, peer: Peer): Subject[] {
   ];
 }
 
-async function measure(subjects: readonly Subject[], { warmUpSeconds, rounds, seconds }: Spells): Promise<Row[]> {
+/** Measures everything a few times over. */
+export async function measure(subjects: readonly Subject[], { warmUpSeconds, rounds, seconds }: Spells): Promise<Row[]> {
   using load = new Load();
   const outcomes = new Map<string, Outcome[]>(subjects.map(({ name }) => [name, []]));
   const spell = async (subject: Subject, lasting: number) => {
@@ -189,18 +191,21 @@ async function rowsOf(subjectsSaid: (count: number) => void, spells: Spells): Pr
   return { rows: await measure(subjects, spells), subjects };
 }
 
-const options = optionsOrUsage(USAGE, { json: { type: "boolean" }, quick: { type: "boolean" } });
-const { json: isJson = false, quick: isQuick = false } = options;
-const tell = (text: string) => isJson || console.log(text);
-using _output = workerdWithoutOutput();
-const { rows, subjects } = await rowsOf(
-  (count) => tell(`Measuring ${count} things ${isQuick ? "quickly" : "thoroughly: about six minutes"} …\n`),
-  isQuick ? QUICK : FULL,
-);
-tell(tableText(rows, subjects));
-if (!isQuick) {
-  const memoryMb = rounded(await rememberedKeysMb());
-  tell(`\n${REMEMBERED_KEYS} keys in memory take ${memoryMb} MB of the gateway's isolate.`);
-  for (const row of rows) if (row.name === "warm") row.memory_mb_10000_keys = memoryMb;
+async function main(): Promise<void> {
+  const { json: isJson = false, quick: isQuick = false } = optionsOrUsage(USAGE, { json: { type: "boolean" }, quick: { type: "boolean" } });
+  const tell = (text: string) => isJson || console.log(text);
+  using _output = workerdWithoutOutput();
+  const { rows, subjects } = await rowsOf(
+    (count) => tell(`Measuring ${count} things ${isQuick ? "quickly" : "thoroughly: about six minutes"} …\n`),
+    isQuick ? QUICK : FULL,
+  );
+  tell(tableText(rows, subjects));
+  if (!isQuick) {
+    const memoryMb = rounded(await rememberedKeysMb());
+    tell(`\n${REMEMBERED_KEYS} keys in memory take ${memoryMb} MB of the gateway's isolate.`);
+    for (const row of rows) if (row.name === "warm") row.memory_mb_10000_keys = memoryMb;
+  }
+  if (isJson) console.log(JSON.stringify(rows, null, 2));
 }
-if (isJson) console.log(JSON.stringify(rows, null, 2));
+
+if (import.meta.main) await main();

@@ -151,7 +151,7 @@ describe("a cursor from one list in another", () => {
   it("is a position there if its ids are of the same kind: the list's own rows beyond it, and no others", async () => {
     for (const { path, kind, ids } of lists) {
       expect(ids, path).not.toEqual([]);
-      for (const from of lists.flatMap((list) => (list.kind === kind ? list.ids : [])))
+      for (const from of lists.flatMap((other) => (other.kind === kind ? other.ids : [])))
         for (const [cursor, order] of [
           ["after", "asc"],
           ["before", "asc"],
@@ -171,7 +171,7 @@ describe("a cursor from one list in another", () => {
 
   it("is 422 if its ids are of another kind", async () => {
     for (const { path, kind } of lists)
-      for (const other of lists.filter((list) => list.kind !== kind)) {
+      for (const other of lists.filter((each) => each.kind !== kind)) {
         const answer = await page(path, `after=${other.ids[0]}`);
         expect([answer.status, faultyFields(answer)], `${path} after ${other.ids[0]}`).toEqual([422, ["after"]]);
       }

@@ -150,11 +150,12 @@ describe("the control plane", () => {
     };
     const app = controlPlaneApp({ configuration, cells: new Cells(env.LEDGER, configuration.cells), now: () => Date.now(), randomBytes });
     const log = vi.spyOn(console, "log").mockImplementation(() => {});
-    const response = await app.request(`/organizations/${organizationId}/api_keys`, {
+    const request = new Request(`https://control.example/organizations/${organizationId}/api_keys`, {
       method: "POST",
       headers: { Authorization: `Bearer ${installation.adminKey}`, "Content-Type": "application/json" },
       body: JSON.stringify({ name: "CI" }),
     });
+    const response = await app(request);
     expect([response.status, response.headers.get("retry-after"), response.headers.get("cache-control")]).toEqual([500, null, "no-store"]);
     expect(await response.json()).toEqual({ message: expect.stringContaining("X-Request-ID") as string, code: "internal_error" });
     const lines = log.mock.calls.map(([line]) => JSON.parse(String(line)) as Json);

@@ -1,0 +1,38 @@
+/** The benchmark, run for a moment: its rows have the names that others read them by, and every figure is one. What the figures are is not looked at. */
+import { expect, it } from "vitest";
+import { measure, subjectsOf } from "./bench.ts";
+import { startPeer } from "./peer.ts";
+import { startBenchSystem } from "./system.ts";
+
+const AS_SHORT_AS_CAN_BE = { rounds: 1, seconds: 0.1 };
+
+it("measures each thing, answered as it should be, and says what it found under stable names", async () => {
+  await using system = await startBenchSystem();
+  using peer = await startPeer();
+  const rows = await measure(subjectsOf(system, peer), AS_SHORT_AS_CAN_BE);
+  expect(rows.map(({ name }) => name)).toEqual([
+    "bare_passthrough",
+    "warm",
+    "strict",
+    "naive",
+    "ttl60",
+    "bare_401",
+    "forged",
+    "malformed",
+    "bare_node",
+    "better_auth_node",
+  ]);
+  const figure = expect.any(Number) as number;
+  // As a program reads it: what is no number is no figure there either.
+  for (const row of JSON.parse(JSON.stringify(rows)) as typeof rows)
+    expect(row).toEqual({
+      name: row.name,
+      ratio_to_bare: figure,
+      rps: figure,
+      p50_ms: figure,
+      p99_ms: figure,
+      kv_calls_per_request: figure,
+      ledger_calls_per_request: figure,
+      ledger_calls_per_1000_at_5000_rps: figure,
+    });
+});
