@@ -1,7 +1,30 @@
 /** What the tests with the official WorkOS SDK share. The SDK is used as it comes: only its public constructor is told where to go. */
 import { WorkOS } from "@workos-inc/node";
+import { afterAll } from "vitest";
 import { PublishedApi } from "../published-api.ts";
-import type { TestSystem } from "../system.ts";
+import { startTestSystem, type TestSystem } from "../system.ts";
+
+/**
+ * A system of its own for a test file, gone when its tests are over, with the SDK on it as its administrator has it; and what the
+ * tests make and look at most.
+ */
+export async function startWorkos() {
+  const system = await startTestSystem();
+  afterAll(() => system[Symbol.asyncDispose]());
+  const workos = sdk(system.controlPlane, system.adminKey);
+  return {
+    system,
+    workos,
+    /** An organization nobody else writes to; its id. */
+    freshOrganization: async (name: string) => (await workos.organizations.createOrganization({ name })).id,
+    /** A user nobody else writes to; the id. */
+    freshUser: async (name: string) => (await workos.userManagement.createUser({ email: `${name}@example.com` })).id,
+    /** The organization's own keys, as far as the first page goes. */
+    keysOf: async (organizationId: string) => (await workos.apiKeys.listOrganizationApiKeys({ organizationId })).data,
+    /** The key a value is good for, or null. */
+    validated: async (value: string) => (await workos.apiKeys.createValidation({ value })).apiKey,
+  };
+}
 
 /**
  * The SDK as a customer sets it up against a control plane; what it is answered is held against the document

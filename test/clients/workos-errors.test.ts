@@ -7,26 +7,15 @@ import {
   UnprocessableEntityException,
   type WorkOS,
 } from "@workos-inc/node";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { startTestSystem, type TestSystem } from "../system.ts";
+import { describe, expect, it } from "vitest";
 import { losingFirstAnswer } from "./losing-proxy.ts";
-import { at, refusalOf, sdk, statusAtGateway } from "./workos-client.ts";
+import { at, refusalOf, sdk, startWorkos, statusAtGateway } from "./workos-client.ts";
 
 const REQUEST_ID = /^req_[0-9a-f]{32}$/;
 /** A well-formed id that nothing has. */
 const NOBODY = "01ARZ3NDEKTSV4RRFFQ69G5FAV";
 
-let system: TestSystem;
-let workos: WorkOS;
-
-beforeAll(async () => {
-  system = await startTestSystem();
-  workos = sdk(system.controlPlane, system.adminKey);
-});
-afterAll(() => system?.[Symbol.asyncDispose]());
-
-const freshOrganization = async (name: string) => (await workos.organizations.createOrganization({ name })).id;
-const keysOf = async (organizationId: string) => (await workos.apiKeys.listOrganizationApiKeys({ organizationId })).data;
+const { system, workos, freshOrganization, keysOf, validated } = await startWorkos();
 
 describe("an error", () => {
   it("is an UnauthorizedException for whoever holds no key of the installation's own", async () => {
@@ -212,7 +201,7 @@ describe("an answer that is lost on its way", () => {
     expect(sent[1]).toBe(sent[0]);
 
     expect((await keysOf(organizationId)).map(({ id }) => id)).toEqual([key.id]);
-    expect((await workos.apiKeys.createValidation({ value: key.value })).apiKey?.id).toBe(key.id);
+    expect((await validated(key.value))?.id).toBe(key.id);
     expect(await statusAtGateway(system, key.value)).toBe(200);
   });
 

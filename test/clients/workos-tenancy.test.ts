@@ -1,21 +1,10 @@
 /** The official WorkOS SDK for Node, unmodified, on the running control plane: organizations, users, memberships, and what their changes do to keys. */
-import { NotFoundException, type WorkOS } from "@workos-inc/node";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { startTestSystem, type TestSystem } from "../system.ts";
-import { at, refusalOf, sdk, statusAtGateway } from "./workos-client.ts";
+import { NotFoundException } from "@workos-inc/node";
+import { describe, expect, it } from "vitest";
+import { at, refusalOf, startWorkos, statusAtGateway } from "./workos-client.ts";
 
-let system: TestSystem;
-let workos: WorkOS;
+const { system, workos, freshOrganization, freshUser, validated } = await startWorkos();
 
-beforeAll(async () => {
-  system = await startTestSystem();
-  workos = sdk(system.controlPlane, system.adminKey);
-});
-afterAll(() => system?.[Symbol.asyncDispose]());
-
-const validated = async (value: string) => (await workos.apiKeys.createValidation({ value })).apiKey;
-const freshOrganization = async (name: string) => (await workos.organizations.createOrganization({ name })).id;
-const freshUser = async (name: string) => (await workos.userManagement.createUser({ email: `${name}@example.com` })).id;
 const join = (userId: string, organizationId: string, roleSlug: string) =>
   workos.userManagement.createOrganizationMembership({ userId, organizationId, roleSlug });
 const userKey = async (userId: string, organizationId: string, permissions: string[]) =>

@@ -1,31 +1,17 @@
 /** The official WorkOS SDK for Node, unmodified, on the running control plane: keys, their owners, lists. Errors and repeats: see the files next to this one. */
-import { UnprocessableEntityException, type WorkOS } from "@workos-inc/node";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { UnprocessableEntityException } from "@workos-inc/node";
+import { beforeAll, describe, expect, it } from "vitest";
 import { base62OfInteger } from "../../core/base62.ts";
 import { crc32OfAscii } from "../../core/crc32.ts";
 import { callApi } from "../../local/api-client.ts";
-import { startTestSystem, type TestSystem } from "../system.ts";
-import { at, refusalOf, sdk, statusAtGateway } from "./workos-client.ts";
+import { startTestSystem } from "../system.ts";
+import { at, refusalOf, startWorkos, statusAtGateway } from "./workos-client.ts";
 
 const ISO_TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/;
 
-let system: TestSystem;
-let workos: WorkOS;
+const { system, workos, freshOrganization, freshUser, validated } = await startWorkos();
 
-beforeAll(async () => {
-  system = await startTestSystem();
-  workos = sdk(system.controlPlane, system.adminKey);
-});
-afterAll(() => system?.[Symbol.asyncDispose]());
-
-const validated = async (value: string) => (await workos.apiKeys.createValidation({ value })).apiKey;
 const idsOf = (items: readonly { readonly id: string }[]) => items.map(({ id }) => id);
-
-/** An organization nobody else writes to. */
-const freshOrganization = async (name: string) => (await workos.organizations.createOrganization({ name })).id;
-
-/** A user nobody else writes to. */
-const freshUser = async (name: string) => (await workos.userManagement.createUser({ email: `${name}@example.com` })).id;
 
 describe("an organization's API key", () => {
   it("comes with its value and all its fields, in the SDK's names", async () => {
