@@ -1,12 +1,13 @@
 /** A whole running system for tests from outside: real workerd, free loopback ports, state that is gone at the end. */
-import { startPlatform, type Platform, type PlatformOptions } from "../local/platform.ts";
-import { makeSecrets } from "../local/secrets.ts";
+import { startPlatform, type Platform } from "../local/platform.ts";
+import { makeSecrets, type LocalSecrets } from "../local/secrets.ts";
 import { firstAdminKey, seed, type Seeded } from "../local/seed.ts";
 
 /** A seeded system: organization Acme, two users, the example routes. */
 export interface TestSystem extends Platform, Seeded, AsyncDisposable {
   /** Everything the Workers have logged so far. */
   readonly logLines: readonly string[];
+  readonly secrets: LocalSecrets;
 }
 
 /** Settings of the control plane with which tests need not wait long for revocations, nor for their turn. */
@@ -19,19 +20,20 @@ export const SHORT_LEASES = {
   CALLER_REQUESTS_PER_MINUTE: "1000000",
 } as const;
 
-/** Starts and seeds one. */
-export async function startTestSystem(bindings: Partial<PlatformOptions["bindings"]> = {}): Promise<TestSystem> {
+/** Starts and seeds one, in memory or in a folder. */
+export async function startTestSystem(stateDirectory?: string): Promise<TestSystem> {
   const secrets = makeSecrets();
   const logLines: string[] = [];
   const platform = await startPlatform({
     ports: { gateway: 0, controlPlane: 0, exampleApi: 0 },
     bindings: {
-      gateway: { ...secrets.gateway, ...bindings.gateway },
-      controlPlane: { ...secrets.controlPlane, ...SHORT_LEASES, ...bindings.controlPlane },
+      gateway: secrets.gateway,
+      controlPlane: { ...secrets.controlPlane, ...SHORT_LEASES },
     },
+    ...(stateDirectory !== undefined && { stateDirectory }),
     log: (line) => logLines.push(line),
   });
   const adminKey = await firstAdminKey(platform.controlPlane, secrets.controlPlane.BOOTSTRAP_SECRET);
   const seeded = await seed(platform.controlPlane, adminKey, platform.exampleApi.origin);
-  return { ...platform, ...seeded, logLines, [Symbol.asyncDispose]: () => platform.stop() };
+  return { ...platform, ...seeded, logLines, secrets, [Symbol.asyncDispose]: () => platform.stop() };
 }
