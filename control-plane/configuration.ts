@@ -21,6 +21,8 @@ export interface ControlPlaneConfiguration {
   /** Tries of the bootstrap secret from one network address in a minute, in one isolate. */
   readonly bootstrapAttemptsPerMinute: number;
   readonly tunables: Tunables;
+  /** For how long a replaced secret goes on working, in seconds: when the caller does not say, and at most. */
+  readonly rotationOverlapS: { readonly default: number; readonly max: number };
 }
 
 const perMinute = (usually: number) =>
@@ -36,10 +38,24 @@ const ownFields = z.object({
   CALLER_REQUESTS_PER_MINUTE: perMinute(6_000),
   BOOTSTRAP_ATTEMPTS_PER_MINUTE: perMinute(10),
 });
-const schema = z.intersection(ownFields, tunablesSchema).refine((fields) => fields.ACCEPTED_ENVIRONMENTS.has(fields.DEFAULT_ENVIRONMENT), {
-  path: ["DEFAULT_ENVIRONMENT"],
-  error: "must be among ACCEPTED_ENVIRONMENTS",
-});
+const YEAR_S = 366 * 24 * 60 * 60;
+const seconds = z.coerce
+  .number({ error: "must be a number of seconds" })
+  .int("must be whole seconds")
+  .min(0, "must be 0 or more")
+  .max(YEAR_S, "must be a year at most");
+const rotationFields = z
+  .object({ ROTATION_OVERLAP_DEFAULT_S: seconds.default(24 * 60 * 60), ROTATION_OVERLAP_MAX_S: seconds.default(30 * 24 * 60 * 60) })
+  .refine((fields) => fields.ROTATION_OVERLAP_DEFAULT_S <= fields.ROTATION_OVERLAP_MAX_S, {
+    path: ["ROTATION_OVERLAP_DEFAULT_S"],
+    error: "must not be above ROTATION_OVERLAP_MAX_S",
+  });
+const schema = z
+  .intersection(z.intersection(ownFields, rotationFields), tunablesSchema)
+  .refine((fields) => fields.ACCEPTED_ENVIRONMENTS.has(fields.DEFAULT_ENVIRONMENT), {
+    path: ["DEFAULT_ENVIRONMENT"],
+    error: "must be among ACCEPTED_ENVIRONMENTS",
+  });
 
 /** Bytes of a secret written in base64url. */
 export function decodeBase64Url(text: string): Uint8Array {
@@ -60,5 +76,6 @@ export function controlPlaneConfiguration(bindings: unknown): ControlPlaneConfig
     callerRequestsPerMinute: parsed.CALLER_REQUESTS_PER_MINUTE,
     bootstrapAttemptsPerMinute: parsed.BOOTSTRAP_ATTEMPTS_PER_MINUTE,
     tunables: tunablesOf(parsed),
+    rotationOverlapS: { default: parsed.ROTATION_OVERLAP_DEFAULT_S, max: parsed.ROTATION_OVERLAP_MAX_S },
   };
 }

@@ -4,8 +4,18 @@
  * copy, however it was kept, can never grant what has been taken away.
  */
 
-/** What a floor is set on: `key:<api_key id>`, `org:<id>`, `user:<id>@<org id>`, `role:<slug>`, `catalogue`, `routes`. */
-export type Subject = `key:${string}` | `org:${string}` | `user:${string}@${string}` | `role:${string}` | "catalogue" | "routes";
+/**
+ * What a floor is set on: `key:<api_key id>`, `token:<token id>` (one of a key's secrets), `org:<id>`, `user:<id>@<org id>`,
+ * `role:<slug>`, `catalogue`, `routes`.
+ */
+export type Subject =
+  | `key:${string}`
+  | `token:${string}`
+  | `org:${string}`
+  | `user:${string}@${string}`
+  | `role:${string}`
+  | "catalogue"
+  | "routes";
 
 /** Both floors of a subject as ledger sequence numbers; 0 where none was ever set. */
 export interface Floor {

@@ -55,6 +55,8 @@ export const PLATFORM_PERMISSIONS = [
   "portcullis:api_keys:write",
   "portcullis:api_keys:validate",
   "portcullis:ledger:read",
+  // The life of a key
+  "portcullis:api_keys:revoke_everywhere",
 ] as const;
 
 /** One of {@link PLATFORM_PERMISSIONS}. */

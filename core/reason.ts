@@ -23,7 +23,14 @@ export type Reason =
   | "insufficient_scope"
   | "ledger_unreachable"
   | "upstream_unreachable"
-  | "internal_error";
+  | "internal_error"
+  // Keys that are kept from working, replaced secrets, networks
+  | "key_disabled"
+  | "organization_suspended"
+  | "membership_inactive"
+  | "rotated_secret"
+  | "network_not_allowed"
+  | "client_address_unknown";
 
 /** What a reason looks like from outside. */
 export interface Told {
@@ -43,6 +50,13 @@ const invalidKey: Told = {
   title: "Invalid API key",
   detail: "The API key is not valid here: it is unknown, revoked or mistyped. Check it, or create a new one.",
   challenge: "invalid_token",
+};
+
+const networkNotAllowed: Told = {
+  status: 403,
+  code: "network_not_allowed",
+  title: "Network not allowed",
+  detail: "The API key may not be used from this network address. Call from one of its allowed networks, or have them changed.",
 };
 
 /** The catalogue. Texts are ASCII without quotation marks, so that they can stand in a header as they are. */
@@ -146,4 +160,16 @@ export const TOLD: Readonly<Record<Reason, Told>> = {
     title: "Internal error",
     detail: "The gateway failed, so the request was not let through. Report the request_id.",
   },
+  key_disabled: invalidKey,
+  organization_suspended: invalidKey,
+  membership_inactive: invalidKey,
+  rotated_secret: {
+    status: 401,
+    code: "rotated_secret",
+    title: "Replaced secret",
+    detail: "This secret of the API key was replaced by a newer one and its time is up. Use the newer one.",
+    challenge: "invalid_token",
+  },
+  network_not_allowed: networkNotAllowed,
+  client_address_unknown: networkNotAllowed,
 };

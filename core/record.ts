@@ -5,6 +5,7 @@
  */
 import { z } from "zod";
 import type { Subject } from "./floor.ts";
+import { networks } from "./network.ts";
 
 const ownerSchema = z.discriminatedUnion("type", [
   z.object({ type: z.literal("organization"), id: z.string() }),
@@ -27,6 +28,12 @@ const activeRecord = z.object({
   permissions: z.array(z.string()),
   /** Milliseconds since the epoch at which the key stops working, or null. */
   expires_at_ms: z.number().int().nullable(),
+  /** When this secret stops working though the key goes on: it was replaced, and the overlap ends then. Null for the newest one. */
+  secret_expires_at_ms: z.number().int().nullable(),
+  /** Why the key is kept from working for the time being, or null. */
+  blocked: z.enum(["key_disabled", "organization_suspended", "membership_inactive"]).nullable(),
+  /** Networks it may be used from, or null for any. */
+  allowed_networks: networks.nullable(),
 });
 
 const tombstone = z.object({
@@ -62,7 +69,7 @@ export function parseRecord(value: unknown, tokenId: string): KeyRecord | undefi
 /** All subjects whose floors can void the record. */
 export function subjectsOf(record: ActiveRecord): Subject[] {
   const { owner } = record;
-  const common: Subject[] = [`key:${record.key_id}`, "catalogue"];
+  const common: Subject[] = [`key:${record.key_id}`, `token:${record.token_id}`, "catalogue"];
   if (owner.type === "organization") return [...common, `org:${owner.id}`];
   return [...common, `org:${owner.organization_id}`, `user:${owner.id}@${owner.organization_id}`, `role:${owner.role}`];
 }

@@ -18,5 +18,7 @@ export function candidateOf(
 function withTarget(request: Request, presented: Presented | null): Candidate | Refused {
   const { host, path: sentPath, search, isHttps } = readTarget(request.url);
   const path = normalisePath(sentPath);
-  return isPathFault(path) ? { reason: path } : { method: request.method, host, path, search, isHttps, presented };
+  // Set by the platform, over whatever the client sent.
+  const clientAddress = () => request.headers.get("cf-connecting-ip");
+  return isPathFault(path) ? { reason: path } : { method: request.method, host, path, search, isHttps, clientAddress, presented };
 }

@@ -6,6 +6,7 @@ import { apiKeySchema } from "../ledger/view.ts";
 import { notFound } from "./api-error.ts";
 import { endpoint, type Section } from "./endpoint.ts";
 import { displayName, isoInstant, permissionSlugs } from "./fields.ts";
+import { attributeFields, attributesOf, reason } from "./key-fields.ts";
 import { changed, ended, ENDED, inForce, inForceWithReceipt, ok } from "./reply.ts";
 import { send } from "./send.ts";
 
@@ -18,16 +19,20 @@ export const apiKeys: Section = {
       path: "/api_keys/validations",
       operationId: "validateApiKey",
       summary: "Tells whose a key is",
-      description: "`api_key` is null for whatever would not be accepted now. The permissions of the key are those in effect.",
+      description:
+        "`api_key` is null for whatever would not be accepted now, from `client_address` where the key is bound to networks. The permissions of the key are those in effect.",
       access: "portcullis:api_keys:validate",
-      body: z.object({ value: z.string() }),
+      body: z.object({
+        value: z.string(),
+        client_address: z.string().max(64).optional().describe("Absent: keys that are bound to networks are not accepted."),
+      }),
       replies: { 200: z.object({ api_key: apiKeySchema.nullable() }) },
-      handler: async ({ services, body: { value } }) => {
+      handler: async ({ services, body: { value, client_address = null } }) => {
         const { cells, configuration } = services;
         const token = parseToken(value, configuration.tokenPrefix, configuration.tagKeys, hmacSha256);
         if (typeof token === "string" || token.cell >= cells.count || !configuration.acceptedEnvironments.has(token.environment))
           return ok({ api_key: null });
-        return ok({ api_key: await cells.ledger(token.cell).validate(token.tokenId, sha256Hex(value)) });
+        return ok({ api_key: await cells.ledger(token.cell).validate(token.tokenId, sha256Hex(value), client_address) });
       },
     }),
 
@@ -50,9 +55,9 @@ export const apiKeys: Section = {
       method: "PATCH",
       path: "/api_keys/:api_key_id",
       operationId: "updateApiKey",
-      summary: "Renames a key, narrows or widens its permissions",
+      summary: "Renames a key, narrows or widens what it may do, replaces what it carries",
       access: "portcullis:api_keys:write",
-      body: z.object({ name: displayName.optional(), permissions: permissionSlugs.optional() }),
+      body: z.object({ name: displayName.optional(), permissions: permissionSlugs.optional(), ...attributeFields, reason }),
       replies: inForceWithReceipt(apiKeySchema),
       errors: ["permission_not_assignable", "insufficient_permissions", "last_holder_of_permission"],
       handler: async ({ services, params: { api_key_id }, body, terms }) => {
@@ -62,8 +67,9 @@ export const apiKeys: Section = {
           id,
           ...(body.name !== undefined && { name: body.name }),
           ...(body.permissions && { permissions: body.permissions }),
+          attributes: attributesOf(body),
         } as const;
-        return changed(await send(services, command, { cell, terms }), { receiptInBody: true });
+        return changed(await send(services, command, { cell, terms, reason: body.reason }), { receiptInBody: true });
       },
     }),
 
@@ -74,13 +80,13 @@ export const apiKeys: Section = {
       summary: "Ends a key now, at a time, or never",
       description: "`{}` ends it now, a time then (a past one: now), and null takes a scheduled end back.",
       access: "portcullis:api_keys:write",
-      body: z.object({ expires_at: isoInstant.nullable().optional() }),
+      body: z.object({ expires_at: isoInstant.nullable().optional(), reason }),
       replies: inForce(apiKeySchema),
       errors: ["api_key_already_expired", "insufficient_permissions", "last_holder_of_permission"],
       handler: async ({ services, params: { api_key_id }, body, terms }) => {
         const { id, cell } = api_key_id;
         const expires_at_ms = body.expires_at === undefined ? "now" : body.expires_at;
-        return changed(await send(services, { type: "expire_api_key", id, expires_at_ms }, { cell, terms }));
+        return changed(await send(services, { type: "expire_api_key", id, expires_at_ms }, { cell, terms, reason: body.reason }));
       },
     }),
 
@@ -91,11 +97,12 @@ export const apiKeys: Section = {
       summary: "Revokes a key",
       description: "When this answers, no gateway accepts the key any more.",
       access: "portcullis:api_keys:write",
+      body: z.object({ reason }),
       replies: ENDED,
       errors: ["insufficient_permissions", "last_holder_of_permission"],
-      handler: async ({ services, params: { api_key_id }, terms }) => {
+      handler: async ({ services, params: { api_key_id }, body, terms }) => {
         const { id, cell } = api_key_id;
-        return ended(await send(services, { type: "revoke_api_key", id }, { cell, terms }));
+        return ended(await send(services, { type: "revoke_api_key", id }, { cell, terms, reason: body.reason }));
       },
     }),
   ],

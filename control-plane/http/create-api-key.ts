@@ -5,6 +5,7 @@ import { apiKeySchema } from "../ledger/view.ts";
 import { invalid } from "./api-error.ts";
 import type { Services } from "./endpoint.ts";
 import { displayName, isoInstant, permissionSlugs } from "./fields.ts";
+import { attributeFields, attributesOf, reason } from "./key-fields.ts";
 import { mintKey } from "./mint.ts";
 import { created, type LedgerReply, type Reply } from "./reply.ts";
 import { send, type Terms } from "./send.ts";
@@ -15,6 +16,8 @@ export const newKeySchema = z.object({
   permissions: permissionSlugs.default([]),
   expires_at: isoInstant.nullish(),
   environment: z.enum(["live", "test"]).optional().describe("Absent: the environment that the installation is set to."),
+  ...attributeFields,
+  reason,
 });
 
 /** A key with its token, as only the answer that makes it has it. */
@@ -34,7 +37,8 @@ export async function createApiKey(
   const cell = cells.cellOf(owner.type === "user" ? owner.organization_id : owner.id);
   const { id, token, minted } = mintKey(services, cell, environment);
   const { name, permissions, expires_at } = asked;
-  const command = { type: "create_api_key", id, owner, name, permissions, expires_at_ms: expires_at ?? null, minted } as const;
-  const done = await send(services, command, { cell, terms, secret: token });
+  const attributes = attributesOf(asked);
+  const command = { type: "create_api_key", id, owner, name, permissions, expires_at_ms: expires_at ?? null, minted, attributes } as const;
+  const done = await send(services, command, { cell, terms, secret: token, reason: asked.reason });
   return created(done, { value: done.secret });
 }

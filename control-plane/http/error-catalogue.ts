@@ -145,6 +145,17 @@ export const ERRORS = {
     meaning: "The ledger could not be reached or did not finish; the change may have been made or not.",
     remedy: "Send the same request with the same Idempotency-Key again, after the seconds in `Retry-After`.",
   },
+  // The life of a key
+  previous_secret_in_use: {
+    status: 409,
+    meaning: "The secret before the present one still works, and a key has two at most.",
+    remedy: "End it first with `DELETE /api_keys/:id/previous_secret`, or rotate with an overlap of 0, which ends both.",
+  },
+  preview_outdated: {
+    status: 409,
+    meaning: "Other keys meet the conditions than those of the preview.",
+    remedy: "Ask for a new preview, look at it, and repeat with its `confirmation`.",
+  },
 } as const satisfies Readonly<Record<string, CataloguedError>>;
 
 /** Code of an error in the catalogue. */

@@ -7,13 +7,18 @@ const NOT_FOR_DISPLAY = /[\p{Cc}\p{Zl}\p{Zp}\u202a-\u202e\u2066-\u2069]/u;
 /** The end of the year 9999, in ms since the epoch: later times have no four-digit year. */
 const INSTANT_MS_MAX = Date.UTC(10_000, 0) - 1;
 
-/** A name shown to people: 1 to 255 characters, nothing that changes how the text around it is shown. */
-export const displayName = z
-  .string()
-  .trim()
-  .min(1, "must not be empty")
-  .max(255, "at most 255 characters")
-  .refine((text) => !NOT_FOR_DISPLAY.test(text), "must not hold control or text direction characters");
+/** A text shown to people: 1 to so many characters, nothing that changes how the text around it is shown. */
+export function shownText(lengthMax: number) {
+  return z
+    .string()
+    .trim()
+    .min(1, "must not be empty")
+    .max(lengthMax, `at most ${lengthMax} characters`)
+    .refine((text) => !NOT_FOR_DISPLAY.test(text), "must not hold control or text direction characters");
+}
+
+/** A name shown to people. */
+export const displayName = shownText(255);
 
 /** An id given by the customer's own system. */
 export const externalId = z

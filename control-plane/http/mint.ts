@@ -5,17 +5,24 @@ import type { MintedToken } from "../ledger/command.ts";
 import { hmacSha256, sha256Hex } from "../../core/digest.ts";
 import type { Services } from "./endpoint.ts";
 
+/** A secret that is known by its token, and what the ledger may know of it. */
+interface Minted {
+  readonly token: string;
+  readonly minted: MintedToken;
+}
+
 /** A key about to be created in a cell. `token` is the secret. */
-export function mintKey(
-  services: Services,
-  cell: number,
-  environment: Environment,
-): { readonly id: string; readonly token: string; readonly minted: MintedToken } {
-  const { configuration, randomBytes, now } = services;
+export function mintKey(services: Services, cell: number, environment: Environment): Minted & { readonly id: string } {
+  return { id: mintId("api_key", services.now(), services.randomBytes, cell), ...mintSecret(services, cell, environment) };
+}
+
+/** A new secret for a key of a cell. */
+export function mintSecret(services: Services, cell: number, environment: Environment): Minted {
+  const { configuration, randomBytes } = services;
   const { token, tokenId } = generateToken({ prefix: configuration.tokenPrefix, environment, cell }, configuration.tagKeys, {
     randomBytes,
     hmacSha256,
   });
   const minted = { token_id: tokenId, sha256: sha256Hex(token), obfuscated_value: obfuscateToken(token), environment };
-  return { id: mintId("api_key", now(), randomBytes, cell), token, minted };
+  return { token, minted };
 }

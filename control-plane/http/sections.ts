@@ -3,6 +3,8 @@ import { apiKeys } from "./api-keys.ts";
 import { bootstrap } from "./bootstrap.ts";
 import type { Section } from "./endpoint.ts";
 import { health } from "./health.ts";
+import { keyLife } from "./key-life.ts";
+import { keyRevocations } from "./key-revocations.ts";
 import { ledgerInspection } from "./ledger-inspection.ts";
 import { memberships } from "./memberships.ts";
 import { organizations } from "./organizations.ts";
@@ -27,6 +29,9 @@ export const SECTIONS: readonly Section[] = [
   bootstrap,
   health,
   reference(() => SECTIONS),
+  // The life of a key
+  keyLife,
+  keyRevocations,
 ];
 
 /** Every endpoint. */

@@ -25,6 +25,8 @@ interface Sending {
   readonly terms: Terms;
   /** The secret that belongs to the reply and is stored nowhere, if there is one. */
   readonly secret?: string;
+  /** Why, in the caller's words. */
+  readonly reason?: string | undefined;
   /** An endpoint's own words for refusal codes. */
   readonly codes?: Partial<Record<Refusal["code"], ErrorCode>>;
 }
@@ -35,11 +37,12 @@ export async function send(
   command: Command,
   sending: Sending,
 ): Promise<Committed & { readonly secret: string | undefined }> {
-  const { cell, terms, secret, codes } = sending;
+  const { cell, terms, secret, reason, codes } = sending;
   const { actor, repetition, untilInForce } = terms;
   const { commandId, fingerprint } = repetition;
   const sealedReply = secret === undefined || repetition.seal === null ? null : await repetition.seal(secret);
-  const outcome = await services.cells.ledger(cell).execute({ command, actor, commandId, fingerprint, sealedReply, untilInForce });
+  const envelope = { command, actor, commandId, fingerprint, sealedReply, untilInForce, ...(reason !== undefined && { reason }) };
+  const outcome = await services.cells.ledger(cell).execute(envelope);
   if (!outcome.ok) throw refused(outcome.refusal, codes);
   const replayed = outcome.replayed && outcome.sealedReply !== null;
   const { receipt } = outcome;

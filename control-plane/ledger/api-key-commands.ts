@@ -3,9 +3,13 @@ import { PLATFORM_ORGANIZATION_ID, quoteId } from "../../core/identifier.ts";
 import { canonical, notCovered, PLATFORM_PERMISSIONS } from "../../core/permission.ts";
 import type { ActiveRecord } from "../../core/record.ts";
 import { apiKeyView, unrevokedKey, type ApiKeyRow } from "./api-keys.ts";
-import type { Command, KeyOwner, MintedToken } from "./command.ts";
+
+import type { Command, KeyAttributes, KeyOwner, MintedToken } from "./command.ts";
 import { holdablePermissions } from "./holdable.ts";
+import { missing, noteChange } from "./key-change.ts";
+import { attributeChange, writeAttributes } from "./key-attributes.ts";
 import { requireHoldersLeft, requireMayGovern, requireMayGrant, requireNotOneself } from "./platform-keys.ts";
+import { addSecret } from "./secrets.ts";
 import { organizationView } from "./tenancy.ts";
 import { refuse, type Transaction } from "./transaction.ts";
 
@@ -25,6 +29,7 @@ export function createApiKey(transaction: Transaction, command: Of<"create_api_k
     permissions,
     expires_at_ms: command.expires_at_ms,
     minted: command.minted,
+    attributes: command.attributes ?? {},
   });
 }
 
@@ -44,36 +49,69 @@ export function bootstrap(transaction: Transaction, command: Of<"bootstrap">): R
       permissions: canonical(PLATFORM_PERMISSIONS),
       expires_at_ms: null,
       minted: command.minted,
+      attributes: {},
     },
     "installation.bootstrapped",
   );
 }
 
-/** Renames a key or sets its permissions, narrower or wider. Copies from before are void from this entry on. */
+/**
+ * Changes what is given: name, permissions, attributes. Where it changes what the key can do, narrower or wider, copies from before
+ * are void from this entry on.
+ */
 export function updateApiKey(transaction: Transaction, command: Of<"update_api_key">): Record<string, unknown> {
-  const { sql, nowMs } = transaction;
-  const key = unrevokedKey(sql, command.id) ?? missing(command.id);
+  const { sql } = transaction;
+  const { id, attributes = {} } = command;
+  const key = unrevokedKey(sql, id) ?? missing(id);
   requireMayGovern(transaction, key);
+  if (attributes.allowed_networks !== undefined) requireNotOneself(transaction, key);
   const previous = JSON.parse(key.permissions) as string[];
   const permissions =
     command.permissions === undefined ? previous : grantable(transaction, ownerOfRow(transaction, key), command.permissions);
   const name = command.name ?? key.name;
-  const seq = transaction.append("api_key.updated", command.id, {
-    id: command.id,
+  const change = attributeChange(sql, id, attributes);
+  const seq = transaction.append("api_key.updated", id, {
+    id,
     name,
     permissions,
-    previous_attributes: { name: key.name, permissions: previous },
+    ...change.present,
+    previous_attributes: { name: key.name, permissions: previous, ...change.previous },
   });
-  sql.exec(
-    "UPDATE api_keys SET name = ?, permissions = ?, updated_at_ms = ? WHERE id = ?",
-    name,
-    JSON.stringify(permissions),
-    nowMs,
-    command.id,
-  );
+  sql.exec("UPDATE api_keys SET name = ?, permissions = ? WHERE id = ?", name, JSON.stringify(permissions), id);
+  writeAttributes(sql, id, attributes);
+  noteChange(transaction, id);
   requireHoldersLeft(transaction, key);
-  supersede(transaction, command.id, seq);
-  return { ...apiKeyView(sql, command.id) };
+  if (command.permissions !== undefined || attributes.allowed_networks !== undefined) supersede(transaction, id, seq);
+  return { ...apiKeyView(sql, id) };
+}
+
+/** Keeps a key from working until it is enabled again. */
+export function disableApiKey(transaction: Transaction, { id }: Of<"disable_api_key">): Record<string, unknown> {
+  return setDisabledAt(transaction, id, "api_key.disabled", transaction.nowMs);
+}
+
+/** Lets a key that was disabled work again. */
+export function enableApiKey(transaction: Transaction, { id }: Of<"enable_api_key">): Record<string, unknown> {
+  return setDisabledAt(transaction, id, "api_key.enabled", null);
+}
+
+/** A key that is disabled already stays so since then. The entry is written all the same: when the call returns, it is in force. */
+function setDisabledAt(transaction: Transaction, id: string, entryType: string, atMs: number | null): Record<string, unknown> {
+  const { sql } = transaction;
+  const key = unrevokedKey(sql, id) ?? missing(id);
+  requireMayGovern(transaction, key);
+  const seq = transaction.append(entryType, id, {
+    id,
+    organization_id: key.organization_id,
+    user_id: key.user_id,
+    name: key.name,
+    previous_attributes: { disabled_at_ms: key.disabled_at_ms },
+  });
+  sql.exec("UPDATE api_keys SET disabled_at_ms = ? WHERE id = ?", atMs === null ? null : (key.disabled_at_ms ?? atMs), id);
+  noteChange(transaction, id);
+  requireHoldersLeft(transaction, key);
+  supersede(transaction, id, seq);
+  return { ...apiKeyView(sql, id) };
 }
 
 /** Sets, moves or clears the end of a key. A key that has ended stays ended. */
@@ -89,7 +127,8 @@ export function expireApiKey(transaction: Transaction, command: Of<"expire_api_k
     expires_at_ms: expires,
     previous_attributes: { expires_at_ms: key.expires_at_ms },
   });
-  sql.exec("UPDATE api_keys SET expires_at_ms = ?, updated_at_ms = ? WHERE id = ?", expires, nowMs, command.id);
+  sql.exec("UPDATE api_keys SET expires_at_ms = ? WHERE id = ?", expires, command.id);
+  noteChange(transaction, command.id);
   requireHoldersLeft(transaction, key);
   supersede(transaction, command.id, seq);
   return { ...apiKeyView(sql, command.id) };
@@ -97,7 +136,7 @@ export function expireApiKey(transaction: Transaction, command: Of<"expire_api_k
 
 /** Ends a key for good. */
 export function revokeApiKey(transaction: Transaction, command: Of<"revoke_api_key">): Record<string, unknown> {
-  const { sql, nowMs } = transaction;
+  const { sql } = transaction;
   const key = unrevokedKey(sql, command.id) ?? missing(command.id);
   requireMayGovern(transaction, key);
   const seq = transaction.append("api_key.revoked", command.id, {
@@ -106,7 +145,8 @@ export function revokeApiKey(transaction: Transaction, command: Of<"revoke_api_k
     user_id: key.user_id,
     name: key.name,
   });
-  sql.exec("UPDATE api_keys SET revoked_seq = ?, updated_at_ms = ? WHERE id = ?", seq, nowMs, command.id);
+  sql.exec("UPDATE api_keys SET revoked_seq = ? WHERE id = ?", seq, command.id);
+  noteChange(transaction, command.id);
   requireHoldersLeft(transaction, key);
   transaction.raise(`key:${command.id}`, "revoked", seq);
   transaction.publishKey(command.id, seq);
@@ -120,11 +160,12 @@ interface NewKey {
   readonly permissions: readonly string[];
   readonly expires_at_ms: number | null;
   readonly minted: MintedToken;
+  readonly attributes: KeyAttributes;
 }
 
 function insertKey(transaction: Transaction, key: NewKey, entryType = "api_key.created"): Record<string, unknown> {
-  const { sql, nowMs } = transaction;
-  const { id, owner, name, permissions, expires_at_ms, minted } = key;
+  const { sql, nowMs, actor } = transaction;
+  const { id, owner, name, permissions, expires_at_ms, minted, attributes } = key;
   const organizationId = owner.type === "user" ? owner.organization_id : owner.id;
   const userId = owner.type === "user" ? owner.id : null;
   const { token_id, obfuscated_value, environment } = minted;
@@ -138,9 +179,12 @@ function insertKey(transaction: Transaction, key: NewKey, entryType = "api_key.c
     token_id,
     obfuscated_value,
     environment,
+    ...attributes,
   });
   sql.exec(
-    "INSERT INTO api_keys VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, NULL, ?, ?)",
+    `INSERT INTO api_keys (id, owner_type, organization_id, user_id, name, obfuscated_value, environment, permissions, expires_at_ms,
+      created_at_ms, updated_at_ms, created_by_type, created_by_id, updated_by_type, updated_by_id)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
     id,
     owner.type,
     organizationId,
@@ -152,9 +196,13 @@ function insertKey(transaction: Transaction, key: NewKey, entryType = "api_key.c
     expires_at_ms,
     nowMs,
     nowMs,
+    actor.type,
+    actor.id,
+    actor.type,
+    actor.id,
   );
-  sql.exec("INSERT INTO tokens VALUES (?, ?, ?)", token_id, id, minted.sha256);
-  transaction.publishKey(id, seq);
+  writeAttributes(sql, id, attributes);
+  addSecret(transaction, id, minted, seq);
   return { ...apiKeyView(sql, id) };
 }
 
@@ -198,8 +246,4 @@ function roleOf(transaction: Transaction, userId: string, organizationId: string
 /** Whether one end of a key's life comes after another; null is never. */
 function isLater(end: number | null, other: number | null): boolean {
   return other !== null && (end === null || end > other);
-}
-
-function missing(id: string): never {
-  return refuse("entity_not_found", `API key not found: ${quoteId(id)}.`);
 }

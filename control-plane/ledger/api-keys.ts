@@ -1,7 +1,7 @@
 /** API keys as a cell keeps them, and their public shape. */
-import { equalInConstantTime } from "../../core/constant-time.ts";
+import { accept, type Presentation } from "../../core/authorize.ts";
 import type { Slice, Walk } from "../../core/page.ts";
-import { isoTime } from "./iso-time.ts";
+import { isoTime, isoTimeOrNull } from "./iso-time.ts";
 import { resolveToken } from "./resolve.ts";
 import type { ApiKeyView } from "./view.ts";
 import { walkTable } from "./walk-table.ts";
@@ -20,7 +20,29 @@ export interface ApiKeyRow extends Record<string, SqlStorageValue> {
   revoked_seq: number | null;
   created_at_ms: number;
   updated_at_ms: number;
+  disabled_at_ms: number | null;
+  metadata: string;
+  allowed_networks: string | null;
+  created_by_type: string;
+  created_by_id: string;
+  updated_by_type: string;
+  updated_by_id: string;
 }
+
+/** A key with what other tables say of it. JSON where it is not one value. */
+interface ShownKeyRow extends ApiKeyRow {
+  tags: string;
+  last_used_at_ms: number | null;
+  previous_secret: string | null;
+}
+
+/** Of the secrets before the newest one only the last can still be working. */
+const SHOWN_KEYS = `(SELECT k.*,
+  (SELECT json_group_array(tag ORDER BY tag) FROM api_key_tags WHERE key_id = k.id) AS tags,
+  (SELECT max(last_used_at_ms) FROM tokens WHERE key_id = k.id) AS last_used_at_ms,
+  (SELECT json_object('obfuscated_value', obfuscated_value, 'ends_at_ms', ends_at_ms, 'last_used_at_ms', last_used_at_ms)
+    FROM tokens WHERE key_id = k.id AND ends_at_ms IS NOT NULL AND revoked_seq IS NULL) AS previous_secret
+  FROM api_keys k)`;
 
 /** A key that has not been revoked (it may have expired), or undefined. */
 export function unrevokedKey(sql: SqlStorage, id: string): ApiKeyRow | undefined {
@@ -29,7 +51,7 @@ export function unrevokedKey(sql: SqlStorage, id: string): ApiKeyRow | undefined
 
 /** A key's public shape, or null when it is revoked or unknown. */
 export function apiKeyView(sql: SqlStorage, id: string): ApiKeyView | null {
-  const row = unrevokedKey(sql, id);
+  const [row] = sql.exec<ShownKeyRow>(`SELECT * FROM ${SHOWN_KEYS} WHERE id = ? AND revoked_seq IS NULL`, id).toArray();
   return row ? toApiKey(row) : null;
 }
 
@@ -42,19 +64,28 @@ export function apiKeySlice(
   walk: Walk,
 ): Slice<ApiKeyView> {
   const of = owner.type === "organization" ? { organization_id: owner.id } : { user_id: owner.id, organization_id: owner.organization_id };
-  return walkTable<ApiKeyRow, ApiKeyView>(sql, "api_keys", { ...of, owner_type: owner.type, revoked_seq: null }, walk, toApiKey);
+  return walkTable<ShownKeyRow, ApiKeyView>(sql, SHOWN_KEYS, { ...of, owner_type: owner.type, revoked_seq: null }, walk, toApiKey);
 }
 
 /** The key a presented token names, if it would be accepted now. Its permissions are those in effect. */
-export function validateToken(sql: SqlStorage, tokenId: string, sha256: string, nowMs: number): ApiKeyView | null {
+export function validateToken(sql: SqlStorage, tokenId: string, presented: Presentation, nowMs: number): ApiKeyView | null {
   const record = resolveToken(sql, tokenId, nowMs);
-  if (record?.state !== "active" || !equalInConstantTime(sha256, record.sha256)) return null;
-  if (record.expires_at_ms !== null && record.expires_at_ms <= nowMs) return null;
-  const key = apiKeyView(sql, record.key_id);
-  return key && { ...key, permissions: record.permissions };
+  const acceptance = record && accept(record, presented, nowMs);
+  if (!acceptance?.accepted) return null;
+  const key = apiKeyView(sql, acceptance.record.key_id);
+  return key && { ...key, permissions: acceptance.record.permissions };
 }
 
-function toApiKey(row: ApiKeyRow): ApiKeyView {
+/** A few keys by id, in order of id; those that have been revoked are left out. */
+export function apiKeyViews(sql: SqlStorage, ids: readonly string[]): ApiKeyView[] {
+  const places = ids.map(() => "?").join(", ");
+  return sql
+    .exec<ShownKeyRow>(`SELECT * FROM ${SHOWN_KEYS} WHERE id IN (${places}) AND revoked_seq IS NULL ORDER BY id`, ...ids)
+    .toArray()
+    .map(toApiKey);
+}
+
+function toApiKey(row: ShownKeyRow): ApiKeyView {
   return {
     object: "api_key",
     id: row.id,
@@ -64,11 +95,27 @@ function toApiKey(row: ApiKeyRow): ApiKeyView {
         : { type: "user", id: row.user_id, organization_id: row.organization_id },
     name: row.name,
     obfuscated_value: row.obfuscated_value,
-    last_used_at: null,
-    expires_at: row.expires_at_ms === null ? null : isoTime(row.expires_at_ms),
+    last_used_at: isoTimeOrNull(row.last_used_at_ms),
+    expires_at: isoTimeOrNull(row.expires_at_ms),
     permissions: JSON.parse(row.permissions) as string[],
     environment: row.environment === "test" ? "test" : "live",
     created_at: isoTime(row.created_at_ms),
     updated_at: isoTime(row.updated_at_ms),
+    metadata: JSON.parse(row.metadata) as Record<string, string>,
+    tags: JSON.parse(row.tags) as string[],
+    allowed_networks: row.allowed_networks === null ? null : (JSON.parse(row.allowed_networks) as string[]),
+    disabled_at: isoTimeOrNull(row.disabled_at_ms),
+    created_by: { type: row.created_by_type, id: row.created_by_id },
+    updated_by: { type: row.updated_by_type, id: row.updated_by_id },
+    previous_secret: row.previous_secret === null ? null : toPreviousSecret(row.previous_secret),
+  };
+}
+
+function toPreviousSecret(json: string): ApiKeyView["previous_secret"] {
+  const secret = JSON.parse(json) as { obfuscated_value: string; ends_at_ms: number; last_used_at_ms: number | null };
+  return {
+    obfuscated_value: secret.obfuscated_value,
+    expires_at: isoTime(secret.ends_at_ms),
+    last_used_at: isoTimeOrNull(secret.last_used_at_ms),
   };
 }

@@ -32,6 +32,38 @@ export interface MintedToken {
   readonly environment: "live" | "test";
 }
 
+/** What can be changed of a key besides its name and its rights; what is absent stays, and is empty on a new key. */
+export interface KeyAttributes {
+  /** Replaces all of it. */
+  readonly metadata?: Readonly<Record<string, string>>;
+  /** Replace all of them. */
+  readonly tags?: readonly string[];
+  /** In canonical form; null for any. */
+  readonly allowed_networks?: readonly string[] | null;
+}
+
+/** Which keys: those that meet every condition given. Keys of the platform organization never match. */
+export interface KeyFilter {
+  readonly organization_id?: string;
+  /** A user, or an organization for the keys that it owns itself. */
+  readonly owner_id?: string;
+  /** Id of the actor that made the key. */
+  readonly created_by?: string;
+  /** Keys that were granted any of what this permission covers, or a permission that covers it. */
+  readonly permission?: string;
+  readonly tag?: string;
+  /** Milliseconds since the epoch. A key that was never used counts as used when it was made. */
+  readonly last_used_before_ms?: number;
+  readonly created_before_ms?: number;
+}
+
+/** Tells whether a set of keys in a cell is the one that was looked at before. */
+export interface KeySetDigest {
+  readonly count: number;
+  /** SHA-256 in hexadecimal over the sorted ids. */
+  readonly sha256: string;
+}
+
 /** What can be asked of a cell. Ids are minted by the sender, times are milliseconds since the epoch, names are those of the HTTP API. */
 export type Command =
   // An organization's cell
@@ -54,12 +86,14 @@ export type Command =
       readonly permissions: readonly string[];
       readonly expires_at_ms: number | null;
       readonly minted: MintedToken;
+      readonly attributes?: KeyAttributes;
     }
   | {
       readonly type: "update_api_key";
       readonly id: string;
       readonly name?: string;
       readonly permissions?: readonly string[];
+      readonly attributes?: KeyAttributes;
     }
   /** `expires_at_ms` at or before now ends the key now; null clears a scheduled end. */
   | { readonly type: "expire_api_key"; readonly id: string; readonly expires_at_ms: number | "now" | null }
@@ -98,7 +132,19 @@ export type Command =
       readonly routes: readonly Route[];
       /** The version the caller read, to refuse a lost update; null: replace whatever is there. */
       readonly expected_version: number | null;
-    };
+    }
+  // The life of a key, in its organization's cell
+  | { readonly type: "disable_api_key"; readonly id: string }
+  | { readonly type: "enable_api_key"; readonly id: string }
+  /** Gives the key a new secret. The one before works for `overlap_ms` more; 0 ends every older one now. */
+  | { readonly type: "rotate_api_key"; readonly id: string; readonly overlap_ms: number; readonly minted: MintedToken }
+  /** Ends every secret but the newest now. */
+  | { readonly type: "revoke_previous_secret"; readonly id: string }
+  /** Ends the keys that match, if they are those of the preview. */
+  | { readonly type: "bulk_revoke_api_keys"; readonly filter: KeyFilter; readonly expected: KeySetDigest }
+  // The cell that a foreign key's digest hashes to
+  /** Notes in which cell an imported key lives. */
+  | { readonly type: "place_imported_token"; readonly token_id: string; readonly cell: number };
 
 /** A command with who sends it and how it is recognised when it comes again. */
 export interface CommandEnvelope {
@@ -112,6 +158,8 @@ export interface CommandEnvelope {
   readonly sealedReply: string | null;
   /** Answer when the change is in force at every edge; else as soon as it is committed. */
   readonly untilInForce: boolean;
+  /** Why, in the caller's words; it stands in the entry. */
+  readonly reason?: string;
 }
 
 /** Why a ledger refused. `code` is stable; the HTTP layer maps it to a status. */
@@ -128,7 +176,10 @@ export interface Refusal {
     | "invalid_expiry"
     | "version_conflict"
     | "idempotency_key_reused"
-    | "not_yet_effective";
+    | "not_yet_effective"
+    // The life of a key
+    | "previous_secret_in_use"
+    | "preview_outdated";
   readonly message: string;
   /** The input field at fault, if one is. */
   readonly field?: string;

@@ -6,9 +6,19 @@ import type { Resolution } from "../../core/ledger-reader.ts";
 import type { Slice, Walk } from "../../core/page.ts";
 import type { LeaseGrant, LeaseRequest } from "../../core/protocol/messages.ts";
 import type { RouteTable } from "../../core/route.ts";
-import type { CommandEnvelope, Outcome } from "./command.ts";
+import type { CommandEnvelope, KeyFilter, Outcome } from "./command.ts";
 import type { ChainCheck, ChainPosition } from "./journal.ts";
-import type { ApiKeyView, EntryView, MembershipView, OrganizationView, PermissionView, ReceiptView, RoleView, UserView } from "./view.ts";
+import type {
+  ApiKeyView,
+  EntryView,
+  MembershipView,
+  OrganizationView,
+  PermissionView,
+  ReceiptView,
+  RevocationPreview,
+  RoleView,
+  UserView,
+} from "./view.ts";
 
 /** Permissions and roles of the installation at a seq of the home cell, as every cell keeps a copy. */
 export interface Catalogue {
@@ -34,8 +44,11 @@ export interface LedgerContract {
   /** The route table now; the home cell's. `seenStamp` as in `resolve`; undefined: KV was not asked. */
   resolveRoutes(seenStamp: number | null | undefined): Promise<RouteTable>;
 
-  /** The live (not revoked, not expired) key with this token id and hash, or null. Hashes are compared in constant time. */
-  validate(tokenId: string, sha256: string): Promise<ApiKeyView | null>;
+  /**
+   * The key with this token id and hash, if it would be accepted now from that address, or null. Hashes are compared in constant
+   * time. A key that is bound to networks is not accepted without an address.
+   */
+  validate(tokenId: string, sha256: string, clientAddress: string | null): Promise<ApiKeyView | null>;
   /** A key that has not been revoked. */
   apiKey(id: string): Promise<ApiKeyView | null>;
   /** Keys of an owner that have not been revoked: a user's of one organization, or of all in this cell. */
@@ -70,4 +83,9 @@ export interface LedgerContract {
   entries(afterSeq: number, limit: number): Promise<EntryView[]>;
   /** Recomputes a part of the hash chain after a position that holds. */
   verify(from: ChainPosition): Promise<ChainCheck>;
+
+  /** What a bulk revocation would end in this cell. */
+  previewRevocation(filter: KeyFilter): Promise<RevocationPreview>;
+  /** The cell an imported key lives in, as noted by the cell that its token id hashes to; null for one that was never imported. */
+  locateImported(tokenId: string): Promise<number | null>;
 }

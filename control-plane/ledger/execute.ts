@@ -4,6 +4,9 @@ import * as catalogue from "./catalogue-commands.ts";
 import type { Command, CommandEnvelope, Outcome } from "./command.ts";
 import { latestSeq } from "./journal.ts";
 import { replaceRoutes } from "./route-commands.ts";
+import { placeImportedToken } from "./imported-tokens.ts";
+import { bulkRevokeApiKeys } from "./bulk-revocation.ts";
+import { revokePreviousSecret, rotateApiKey } from "./secret-commands.ts";
 import * as tenancy from "./tenancy-commands.ts";
 import { refuse, RefusalError, Transaction } from "./transaction.ts";
 
@@ -53,7 +56,7 @@ function replay(sql: SqlStorage, envelope: CommandEnvelope, nowMs: number): Outc
 }
 
 function perform(sql: SqlStorage, envelope: CommandEnvelope, nowMs: number): Outcome {
-  const reply = handle(new Transaction(sql, nowMs, envelope.actor), envelope.command);
+  const reply = handle(new Transaction(sql, nowMs, envelope.actor, envelope.reason), envelope.command);
   const seq = latestSeq(sql);
   sql.exec(
     "INSERT OR REPLACE INTO commands VALUES (?, ?, ?, ?, ?, ?)",
@@ -101,5 +104,18 @@ function handle(transaction: Transaction, command: Command): Record<string, unkn
       return catalogue.setRolePermissions(transaction, command);
     case "replace_routes":
       return replaceRoutes(transaction, command);
+    // The life of a key
+    case "disable_api_key":
+      return apiKeys.disableApiKey(transaction, command);
+    case "enable_api_key":
+      return apiKeys.enableApiKey(transaction, command);
+    case "rotate_api_key":
+      return rotateApiKey(transaction, command);
+    case "revoke_previous_secret":
+      return revokePreviousSecret(transaction, command);
+    case "bulk_revoke_api_keys":
+      return bulkRevokeApiKeys(transaction, command);
+    case "place_imported_token":
+      return placeImportedToken(transaction, command);
   }
 }

@@ -18,9 +18,11 @@ import * as apiKeys from "./api-keys.ts";
 import * as catalogue from "./catalogue.ts";
 import { cellName, cellOfName } from "./cell-name.ts";
 import { cellsBehind, confirmMirror, takeCatalogue } from "./catalogue-mirror.ts";
-import type { Command, CommandEnvelope, Outcome, Refusal } from "./command.ts";
+import { previewRevocation } from "./bulk-revocation.ts";
+import type { Command, CommandEnvelope, KeyFilter, Outcome, Refusal } from "./command.ts";
 import type { Catalogue, LedgerContract } from "./contract.ts";
 import { COMMAND_KEPT_MS, execute, forgetOldCommands, nextForgettingAtMs } from "./execute.ts";
+import { cellOfImportedToken } from "./imported-tokens.ts";
 import { forgetOldReceipts, InForceWatch } from "./in-force.ts";
 import { latestSeq, readEntries, verifyChain, type ChainCheck, type ChainPosition } from "./journal.ts";
 import { healPublication, nextPublicationAtMs, publishDue } from "./publications.ts";
@@ -29,7 +31,17 @@ import { routeTable } from "./route-table.ts";
 import { migrate } from "./schema.ts";
 import * as tenancy from "./tenancy.ts";
 import { Transaction } from "./transaction.ts";
-import type { ApiKeyView, EntryView, MembershipView, OrganizationView, PermissionView, ReceiptView, RoleView, UserView } from "./view.ts";
+import type {
+  ApiKeyView,
+  EntryView,
+  MembershipView,
+  OrganizationView,
+  PermissionView,
+  ReceiptView,
+  RevocationPreview,
+  RoleView,
+  UserView,
+} from "./view.ts";
 
 /** Bindings the ledger needs, besides the control plane's settings. */
 export interface LedgerEnv {
@@ -147,8 +159,8 @@ export class Ledger extends DurableObject<LedgerEnv> implements LedgerContract {
     return routeTable(this.#sql);
   }
 
-  async validate(tokenId: string, sha256: string): Promise<ApiKeyView | null> {
-    return apiKeys.validateToken(this.#sql, tokenId, sha256, Date.now());
+  async validate(tokenId: string, sha256: string, clientAddress: string | null): Promise<ApiKeyView | null> {
+    return apiKeys.validateToken(this.#sql, tokenId, { sha256, clientAddress: () => clientAddress }, Date.now());
   }
 
   async apiKey(id: string): Promise<ApiKeyView | null> {
@@ -208,6 +220,14 @@ export class Ledger extends DurableObject<LedgerEnv> implements LedgerContract {
 
   async verify(from: ChainPosition): Promise<ChainCheck> {
     return verifyChain(this.#sql, from, ENTRIES_VERIFIED_AT_ONCE);
+  }
+
+  async previewRevocation(filter: KeyFilter): Promise<RevocationPreview> {
+    return previewRevocation(this.#sql, filter, Date.now());
+  }
+
+  async locateImported(tokenId: string): Promise<number | null> {
+    return cellOfImportedToken(this.#sql, tokenId) ?? null;
   }
 
   /** Publishes again what a gateway found missing or out of date in KV. */

@@ -22,22 +22,22 @@ export function requireMayGovern(transaction: Transaction, key: ApiKeyRow): void
     refuse("insufficient_permissions", `This key can do what yours cannot: ${beyond.join(", ")}. Use a key that holds these permissions.`);
 }
 
-/** Nobody prolongs their own platform key. */
+/** Nobody prolongs the life of their own platform key, or lets it work from more networks. */
 export function requireNotOneself(transaction: Transaction, key: ApiKeyRow): void {
   const { actor } = transaction;
   if (key.organization_id === PLATFORM_ORGANIZATION_ID && actor.type === "api_key" && actor.id === key.id)
-    refuse("insufficient_permissions", "A key cannot prolong its own life. Use another key.");
+    refuse("insufficient_permissions", "A key cannot prolong its own life or change its own networks. Use another key.");
 }
 
 /**
- * Called after the change, before it is committed: every permission that the key held must be held by some platform key
+ * Called after the change, before it is committed: every permission that the key held must be held by some enabled platform key
  * without an end. Nobody could grant it again otherwise.
  */
 export function requireHoldersLeft(transaction: Transaction, before: ApiKeyRow): void {
   if (before.organization_id !== PLATFORM_ORGANIZATION_ID) return;
   const lasting = transaction.sql
     .exec<ApiKeyRow>(
-      "SELECT * FROM api_keys WHERE organization_id = ? AND owner_type = 'organization' AND revoked_seq IS NULL AND expires_at_ms IS NULL",
+      "SELECT * FROM api_keys WHERE organization_id = ? AND owner_type = 'organization' AND revoked_seq IS NULL AND disabled_at_ms IS NULL AND expires_at_ms IS NULL",
       PLATFORM_ORGANIZATION_ID,
     )
     .toArray();
@@ -51,7 +51,7 @@ function heldByActor({ actor, sql, nowMs }: Transaction): readonly string[] {
   if (actor.type === "system") return PLATFORM_PERMISSIONS;
   const [key] = sql
     .exec<ApiKeyRow>(
-      "SELECT * FROM api_keys WHERE id = ? AND organization_id = ? AND revoked_seq IS NULL AND (expires_at_ms IS NULL OR expires_at_ms > ?)",
+      "SELECT * FROM api_keys WHERE id = ? AND organization_id = ? AND revoked_seq IS NULL AND disabled_at_ms IS NULL AND (expires_at_ms IS NULL OR expires_at_ms > ?)",
       actor.id,
       PLATFORM_ORGANIZATION_ID,
       nowMs,

@@ -50,6 +50,19 @@ export function requestPublication(sql: SqlStorage, what: Publishable, seq: numb
   );
 }
 
+/** The same for the tokens of all keys that one entry has revoked. Only inside its transaction. */
+export function requestPublicationOfRevoked(sql: SqlStorage, seq: number, nowMs: number): void {
+  sql.exec(
+    `INSERT INTO publications (name, token_id, wanted_seq, due_at_ms)
+     SELECT ? || t.token_id, t.token_id, ?, ? FROM api_keys k JOIN tokens t ON t.key_id = k.id WHERE k.revoked_seq = ? AND t.revoked_seq IS NULL
+     ON CONFLICT (name) DO UPDATE SET wanted_seq = excluded.wanted_seq, due_at_ms = max(excluded.due_at_ms, published_at_ms + ${PUT_INTERVAL_MS})`,
+    recordName(""),
+    seq,
+    nowMs,
+    seq,
+  );
+}
+
 /** When the next pending record is due, or null when KV has everything. */
 export function nextPublicationAtMs(sql: SqlStorage): number | null {
   return sql.exec<{ due: number | null }>("SELECT min(due_at_ms) AS due FROM publications WHERE wanted_seq > published_seq").one().due;

@@ -16,10 +16,15 @@ interface TokenRow extends Record<string, SqlStorageValue> {
   expires_at_ms: number | null;
   revoked_seq: number | null;
   role: string | null;
+  token_ends_at_ms: number | null;
+  token_revoked_seq: number | null;
+  disabled_at_ms: number | null;
+  allowed_networks: string | null;
 }
 
 const TOKEN_ROW = `
-  SELECT t.token_id, t.sha256, t.key_id, k.owner_type, k.organization_id, k.user_id, k.environment, k.permissions, k.expires_at_ms, k.revoked_seq, m.role
+  SELECT t.token_id, t.sha256, t.key_id, k.owner_type, k.organization_id, k.user_id, k.environment, k.permissions, k.expires_at_ms, k.revoked_seq, m.role,
+    t.ends_at_ms AS token_ends_at_ms, t.revoked_seq AS token_revoked_seq, k.disabled_at_ms, k.allowed_networks
   FROM tokens t JOIN api_keys k ON k.id = t.key_id
   LEFT JOIN memberships m ON m.organization_id = k.organization_id AND m.user_id = k.user_id
   WHERE t.token_id = ?`;
@@ -32,7 +37,7 @@ export function resolveToken(sql: SqlStorage, tokenId: string, nowMs: number): K
   const [row] = sql.exec<TokenRow>(TOKEN_ROW, tokenId).toArray();
   if (!row) return undefined;
   const stamp = latestSeq(sql);
-  const owner = row.revoked_seq === null ? ownerOf(row) : undefined;
+  const owner = row.revoked_seq === null && row.token_revoked_seq === null ? ownerOf(row) : undefined;
   if (!owner) return { v: 1, state: "revoked", stamp, token_id: tokenId };
   return {
     v: 1,
@@ -44,8 +49,15 @@ export function resolveToken(sql: SqlStorage, tokenId: string, nowMs: number): K
     owner,
     environment: row.environment === "test" ? "test" : "live",
     permissions: intersect(JSON.parse(row.permissions) as string[], holdablePermissions(sql, owner)),
-    expires_at_ms: row.expires_at_ms !== null && row.expires_at_ms <= nowMs ? 0 : row.expires_at_ms,
+    expires_at_ms: endOf(row.expires_at_ms, nowMs),
+    secret_expires_at_ms: endOf(row.token_ends_at_ms, nowMs),
+    blocked: row.disabled_at_ms === null ? null : "key_disabled",
+    allowed_networks: row.allowed_networks === null ? null : (JSON.parse(row.allowed_networks) as string[]),
   };
+}
+
+function endOf(endsAtMs: number | null, nowMs: number): number | null {
+  return endsAtMs !== null && endsAtMs <= nowMs ? 0 : endsAtMs;
 }
 
 /** The owner as it stands now; undefined for a user who is no member any more. */

@@ -112,6 +112,30 @@ export const MIGRATIONS: readonly string[] = [
 
   ALTER TABLE route_table RENAME COLUMN stamp TO version;
   `,
+  // The life of a key: several secrets of one key, disabling, networks, tags, who did it, keys from elsewhere.
+  `
+  ALTER TABLE api_keys ADD COLUMN disabled_at_ms INTEGER;
+  ALTER TABLE api_keys ADD COLUMN metadata TEXT NOT NULL DEFAULT '{}';
+  ALTER TABLE api_keys ADD COLUMN allowed_networks TEXT;
+  ALTER TABLE api_keys ADD COLUMN created_by_type TEXT NOT NULL DEFAULT 'system';
+  ALTER TABLE api_keys ADD COLUMN created_by_id TEXT NOT NULL DEFAULT 'before_the_life_of_a_key';
+  ALTER TABLE api_keys ADD COLUMN updated_by_type TEXT NOT NULL DEFAULT 'system';
+  ALTER TABLE api_keys ADD COLUMN updated_by_id TEXT NOT NULL DEFAULT 'before_the_life_of_a_key';
+  CREATE INDEX api_keys_in_organization ON api_keys (organization_id, id) WHERE revoked_seq IS NULL;
+  CREATE INDEX api_keys_by_creator ON api_keys (created_by_id) WHERE revoked_seq IS NULL;
+  CREATE INDEX api_keys_by_revocation ON api_keys (revoked_seq) WHERE revoked_seq IS NOT NULL;
+
+  ALTER TABLE tokens ADD COLUMN obfuscated_value TEXT NOT NULL DEFAULT '';
+  ALTER TABLE tokens ADD COLUMN ends_at_ms INTEGER;
+  ALTER TABLE tokens ADD COLUMN revoked_seq INTEGER;
+  ALTER TABLE tokens ADD COLUMN last_used_at_ms INTEGER;
+  UPDATE tokens SET obfuscated_value = (SELECT obfuscated_value FROM api_keys WHERE id = key_id);
+
+  CREATE TABLE api_key_tags (tag TEXT NOT NULL, key_id TEXT NOT NULL, PRIMARY KEY (tag, key_id)) STRICT, WITHOUT ROWID;
+  CREATE INDEX api_key_tags_of_key ON api_key_tags (key_id, tag);
+
+  CREATE TABLE imported_tokens (token_id TEXT PRIMARY KEY, cell INTEGER NOT NULL) STRICT;
+  `,
 ];
 
 /** Brings the cell's schema up to date. Call before anything else touches storage. */

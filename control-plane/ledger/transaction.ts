@@ -25,16 +25,20 @@ export class Transaction {
   readonly sql: SqlStorage;
   readonly nowMs: number;
   readonly actor: Actor;
+  /** Why it is done, in the caller's words. */
+  readonly #reason: string | undefined;
 
-  constructor(sql: SqlStorage, nowMs: number, actor: Actor) {
+  constructor(sql: SqlStorage, nowMs: number, actor: Actor, reason?: string) {
     this.sql = sql;
     this.nowMs = nowMs;
     this.actor = actor;
+    this.#reason = reason;
   }
 
-  /** Writes the command's entry. */
+  /** Writes the command's entry, with the reason where one was given. */
   append(type: string, subject: string, payload: Record<string, unknown>): number {
-    return append(this.sql, this.nowMs, { actor: this.actor, type, subject, payload });
+    const reasoned = this.#reason === undefined ? payload : { ...payload, reason: this.#reason };
+    return append(this.sql, this.nowMs, { actor: this.actor, type, subject, payload: reasoned });
   }
 
   /**
@@ -46,9 +50,16 @@ export class Transaction {
     openReceipt(this.sql, seq, this.nowMs, awaitsCells);
   }
 
-  /** Has the records of all tokens of a key published again. */
+  /** Has the records of all tokens of a key published again; a token that was ended by itself has its tombstone already. */
   publishKey(keyId: string, seq: number): void {
-    const tokens = this.sql.exec<{ token_id: string }>("SELECT token_id FROM tokens WHERE key_id = ?", keyId).toArray();
-    for (const { token_id } of tokens) requestPublication(this.sql, { tokenId: token_id }, seq, this.nowMs);
+    const tokens = this.sql
+      .exec<{ token_id: string }>("SELECT token_id FROM tokens WHERE key_id = ? AND revoked_seq IS NULL", keyId)
+      .toArray();
+    for (const { token_id } of tokens) this.publishToken(token_id, seq);
+  }
+
+  /** Has the record of one token published again. */
+  publishToken(tokenId: string, seq: number): void {
+    requestPublication(this.sql, { tokenId }, seq, this.nowMs);
   }
 }

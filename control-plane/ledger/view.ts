@@ -23,6 +23,9 @@ function idOf(prefix: IdPrefix): z.ZodString {
 const time = z.iso.datetime();
 const dated = { created_at: time, updated_at: time } as const;
 
+/** Who did something. */
+const actorSchema = z.object({ type: z.string(), id: z.string() });
+
 /** Who owns a key: an organization, or one of its members. */
 export const keyOwnerSchema = z.union([
   z.object({ type: z.literal("organization"), id: idOf("org") }),
@@ -42,6 +45,16 @@ export const apiKeySchema = z
     permissions: z.array(z.string()),
     environment: z.enum(["live", "test"]),
     ...dated,
+    metadata: z.record(z.string(), z.string()),
+    tags: z.array(z.string()).describe("Sorted."),
+    allowed_networks: z.array(z.string()).nullable().describe("Networks it may be used from, or null for any."),
+    disabled_at: time.nullable().describe("Since when it is disabled, or null."),
+    created_by: actorSchema,
+    updated_by: actorSchema.describe("Who changed it last."),
+    previous_secret: z
+      .object({ obfuscated_value: z.string(), expires_at: time, last_used_at: time.nullable() })
+      .nullable()
+      .describe("The secret before the newest, until it is ended by hand or the next one takes its place; null before the first rotation."),
   })
   .meta({ id: "ApiKey" });
 export type ApiKeyView = View<typeof apiKeySchema>;
@@ -161,3 +174,13 @@ export const entrySchema = z
   })
   .meta({ id: "LedgerEntry" });
 export type EntryView = View<typeof entrySchema>;
+
+/** What a bulk revocation would end in one cell. */
+export interface RevocationPreview {
+  readonly count: number;
+  readonly used_in_last_hour: number;
+  /** The oldest few. */
+  readonly first: readonly ApiKeyView[];
+  /** Identifies the set. */
+  readonly sha256: string;
+}

@@ -15,6 +15,7 @@ const RECORDS_MAX = 10_000;
 const RECORDS_SIZE_MAX = 16_000_000;
 /** What a record costs besides its permissions, in the same measure. */
 const RECORD_SIZE = 600;
+const NETWORK_SIZE = 250;
 /** Milliseconds for which an id that the ledger does not know is not asked for again. Ids are random and come from the ledger, so none becomes known later. */
 const UNKNOWN_KEPT_MS = 5_000;
 
@@ -67,5 +68,7 @@ function sizeOf({ record }: KnownRecord): number {
   if (record.state === "revoked") return RECORD_SIZE;
   let size = RECORD_SIZE;
   for (const permission of record.permissions) size += permission.length + 32;
+  // Parsed networks stay in memory beside their text.
+  size += (record.allowed_networks?.length ?? 0) * NETWORK_SIZE;
   return size;
 }

@@ -38,6 +38,8 @@ export interface Candidate {
   readonly path: NormalPath;
   readonly search: string;
   readonly isHttps: boolean;
+  /** The client's address in the platform's word, or null. Looked up only for keys that are bound to networks. */
+  readonly clientAddress: () => string | null;
   readonly presented: Presented | null;
 }
 
@@ -245,7 +247,8 @@ export class EdgeRequest {
       const need = this.#resolveRecord(presented.token);
       return need ? { needs: [need] } : refuse({ ...found, reason: UNREACHABLE });
     }
-    const authorization = authorize(record, this.edge.sha256Hex(presented.text), found.route, nowMs);
+    const shown = { sha256: this.edge.sha256Hex(presented.text), clientAddress: this.candidate.clientAddress };
+    const authorization = authorize(record, shown, found.route, nowMs);
     if (authorization.allowed) return { decision: { route: found.route, basis: found.basis, record: authorization.record } };
     return refuse({ ...authorization, ...found, ...(record.state === "active" && { record }) });
   }

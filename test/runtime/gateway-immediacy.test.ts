@@ -7,48 +7,16 @@ import { env } from "cloudflare:workers";
 import { afterEach, beforeAll, describe, expect, it } from "vitest";
 import { recordName } from "../../core/record.ts";
 import { healKv, kvFaults } from "./faulty-kv.ts";
-import { install, tokenIdOf, type Installation, type IssuedKey } from "./installation.ts";
-import { observeGateway, type ObservedGateway } from "./observed-gateway.ts";
-import { drainOutboxes, publishedRecord } from "./outbox.ts";
+import { expectAtOnce, gatewayThatKnows, reasonOf } from "./at-once.ts";
+import { install, tokenIdOf, type Installation } from "./installation.ts";
+import { observeGateway } from "./observed-gateway.ts";
+import { drainOutboxes } from "./outbox.ts";
 
 let installation: Installation;
 beforeAll(async () => {
   installation = await install();
 });
 afterEach(healKv);
-
-/** A gateway that has accepted the key and remembers it. */
-async function gatewayThatKnows(key: IssuedKey, path: string): Promise<ObservedGateway> {
-  const gateway = observeGateway();
-  expect((await gateway.get(path, key.value)).status).toBe(200);
-  return gateway;
-}
-
-interface Change {
-  readonly key: IssuedKey;
-  readonly path: string;
-  readonly make: () => Promise<unknown>;
-  readonly expected: { readonly status: number; readonly reason: string };
-}
-
-/** Publishes the key, holds the outbox back, makes the change, and asks both kinds of gateway. */
-async function expectAtOnce({ key, path, make, expected }: Change): Promise<void> {
-  await drainOutboxes();
-  const warm = await gatewayThatKnows(key, path);
-  const before = await env.KEYS.get(recordName(tokenIdOf(key)));
-  expect(await publishedRecord(tokenIdOf(key))).toMatchObject({ state: "active" });
-  kvFaults.putsRefused = true;
-  await make();
-  for (const gateway of [warm, observeGateway()]) {
-    const response = await gateway.get(path, key.value);
-    expect({ status: response.status, reason: reasonOf(gateway) }).toEqual(expected);
-  }
-  expect(await env.KEYS.get(recordName(tokenIdOf(key)))).toBe(before);
-}
-
-function reasonOf(gateway: ObservedGateway): unknown {
-  return (JSON.parse(gateway.logLines.at(-1) ?? "{}") as { reason?: string }).reason;
-}
 
 const FORBIDDEN = { status: 403, reason: "insufficient_scope" };
 

@@ -60,6 +60,7 @@ export class EdgeNode extends Process implements Isolate {
       path: path as NormalPath,
       search: "",
       isHttps: true,
+      clientAddress: () => null,
       presented: key === null ? null : { text: key, token: { environment: "live", cell, tokenId: key }, basic },
     };
     this.#advance(this.#world.machines.edgeRequest(this.#edge, candidate), exchange);

@@ -253,7 +253,18 @@ class System {
   #request(at: number): void {
     const { edge } = this.#edges[at] ?? fail();
     const presented = { text: KEY, token: { environment: "live", cell: 0, tokenId: KEY }, basic: false } as const;
-    this.#advance(at, this.#machines.edgeRequest(edge, { method: "GET", host: "h", path: "/read", search: "", isHttps: true, presented }));
+    this.#advance(
+      at,
+      this.#machines.edgeRequest(edge, {
+        method: "GET",
+        host: "h",
+        path: "/read",
+        search: "",
+        isHttps: true,
+        clientAddress: () => null,
+        presented,
+      }),
+    );
   }
 
   #advance(at: number, request: EdgeRequest): void {

@@ -147,6 +147,9 @@ export class LedgerState {
       environment: "live",
       permissions: [...permissions],
       expires_at_ms: null,
+      secret_expires_at_ms: null,
+      blocked: null,
+      allowed_networks: null,
     };
   }
 

@@ -6,6 +6,7 @@ import { routeSchema } from "../../core/route.ts";
 
 const NOW_MS = 1_000_000;
 const SHA256 = "ab".repeat(32);
+const HOLDER = { sha256: SHA256, clientAddress: () => null };
 
 const active: ActiveRecord = {
   v: 1,
@@ -18,6 +19,9 @@ const active: ActiveRecord = {
   environment: "live",
   permissions: ["documents:*", "reports:read"],
   expires_at_ms: null,
+  secret_expires_at_ms: null,
+  blocked: null,
+  allowed_networks: null,
 };
 
 function route(permissions?: { all?: string[]; any?: string[] }) {
@@ -25,10 +29,10 @@ function route(permissions?: { all?: string[]; any?: string[] }) {
   return routeSchema.parse(permissions ? { ...common, permissions } : { ...common, public: true });
 }
 
-const allowed = (permissions?: Parameters<typeof route>[0]) => authorize(active, SHA256, route(permissions), NOW_MS);
+const allowed = (permissions?: Parameters<typeof route>[0]) => authorize(active, HOLDER, route(permissions), NOW_MS);
 
 test("a dead key is dead, whatever is presented", () =>
-  expect(authorize({ v: 1, state: "revoked", stamp: 9, token_id: "t" }, SHA256, route(), NOW_MS)).toEqual({
+  expect(authorize({ v: 1, state: "revoked", stamp: 9, token_id: "t" }, HOLDER, route(), NOW_MS)).toEqual({
     allowed: false,
     reason: "revoked_key",
   }));
@@ -36,7 +40,10 @@ test("a dead key is dead, whatever is presented", () =>
 test("who does not hold the secret learns nothing of expiry or permissions", () => {
   const expired = { ...active, permissions: [], expires_at_ms: NOW_MS - 1 };
   for (const wrong of ["", SHA256.slice(1), "cd".repeat(32), SHA256.toUpperCase(), SHA256 + SHA256])
-    expect(authorize(expired, wrong, route({ all: ["x"] }), NOW_MS)).toEqual({ allowed: false, reason: "invalid_secret" });
+    expect(authorize(expired, { sha256: wrong, clientAddress: () => null }, route({ all: ["x"] }), NOW_MS)).toEqual({
+      allowed: false,
+      reason: "invalid_secret",
+    });
 });
 
 test.each([
@@ -44,7 +51,7 @@ test.each([
   [NOW_MS, false],
   [NOW_MS + 1, true],
 ])("a key that expires at %i passes at 1000000: %j", (expires_at_ms, passes) =>
-  expect(authorize({ ...active, expires_at_ms }, SHA256, route(), NOW_MS).allowed).toBe(passes),
+  expect(authorize({ ...active, expires_at_ms }, HOLDER, route(), NOW_MS).allowed).toBe(passes),
 );
 
 test("every one of `all` is needed, and one of `any`", () => {

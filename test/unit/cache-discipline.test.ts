@@ -23,6 +23,9 @@ const active = (stamp: number, permissions: readonly string[] = ["orders:read"])
   environment: "live",
   permissions: [...permissions],
   expires_at_ms: null,
+  secret_expires_at_ms: null,
+  blocked: null,
+  allowed_networks: null,
 });
 const tombstone = (stamp: number): Tombstone => ({ v: 1, state: "revoked", stamp, token_id: TOKEN_ID });
 const known = (record: KeyRecord) => ({ record, trueAt: record.stamp });
@@ -100,6 +103,7 @@ describe("a fill that was begun before a change and ends after it", () => {
       path: "/orders",
       search: "",
       isHttps: true,
+      clientAddress: () => null,
       presented: { text: "t", token, basic: false },
     });
   }

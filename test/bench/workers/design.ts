@@ -56,7 +56,7 @@ async function decide(candidate: Candidate, find: FindRecord): Promise<Decision>
   if (!route || !presented) return { reason: "no_route" };
   const record = await find(presented.token.tokenId, presented.token.cell);
   if (!record) return { reason: "unknown_key", route };
-  const authorization = authorize(record, sha256Hex(presented.text), route, Date.now());
+  const authorization = authorize(record, { sha256: sha256Hex(presented.text), clientAddress: candidate.clientAddress }, route, Date.now());
   return authorization.allowed ? { route, record: authorization.record } : { ...authorization, route };
 }
 

@@ -62,7 +62,7 @@ export class AskingIsolate extends Process implements Isolate {
     if (!route) return this.#world.decided(exchange, { reason: "no_route" });
     if (!record) return this.#world.decided(exchange, { route, reason: "unknown_key" });
     // In the simulation a token is its key's id, and its own digest.
-    const authorization = authorize(record, key, route, this.now());
+    const authorization = authorize(record, { sha256: key, clientAddress: () => null }, route, this.now());
     this.#world.decided(exchange, authorization.allowed ? { route, record: authorization.record } : { route, ...authorization });
   }
 }
