@@ -20,6 +20,11 @@ export class LedgerReader extends WorkerEntrypoint<LedgerEnv> implements LedgerR
     return this.#cells().ledger(request.cell).resolve(request.tokenId, request.seenStamp);
   }
 
+  /** Where an imported key lives. */
+  async locate(request: { readonly directory: number; readonly tokenId: string }): Promise<number | null> {
+    return this.#cells().ledger(request.directory).locateImported(request.tokenId);
+  }
+
   /** The route table in force. */
   async resolveRoutes(request: { readonly seenStamp?: number | null }): Promise<RouteTable> {
     return this.#cells().home().resolveRoutes(request.seenStamp);

@@ -18,6 +18,8 @@ export interface LedgerReader {
   sync(replica: string, request: SyncRequest): Promise<SyncAnswer>;
   /** The truth about a token, from its cell. */
   resolve(request: { readonly cell: number; readonly tokenId: string; readonly seenStamp?: number | null }): Promise<Resolution>;
+  /** The cell an imported key lives in, from its directory; null for one that was never imported. */
+  locate(request: { readonly directory: number; readonly tokenId: string }): Promise<number | null>;
   /** The route table as it is now, from the home cell. */
   resolveRoutes(request: { readonly seenStamp?: number | null }): Promise<RouteTable>;
 }

@@ -30,7 +30,8 @@ export type Reason =
   | "membership_inactive"
   | "rotated_secret"
   | "network_not_allowed"
-  | "client_address_unknown";
+  | "client_address_unknown"
+  | "foreign_not_allowed";
 
 /** What a reason looks like from outside. */
 export interface Told {
@@ -49,6 +50,14 @@ const invalidKey: Told = {
   code: "invalid_key",
   title: "Invalid API key",
   detail: "The API key is not valid here: it is unknown, revoked or mistyped. Check it, or create a new one.",
+  challenge: "invalid_token",
+};
+
+const malformedToken: Told = {
+  status: 401,
+  code: "malformed_token",
+  title: "Not an API key",
+  detail: "The credential does not have the form of an API key of this service. Copy the key again, as a whole.",
   challenge: "invalid_token",
 };
 
@@ -89,13 +98,7 @@ export const TOLD: Readonly<Record<Reason, Told>> = {
     detail: "This route does not take the key as a Basic user name. Send 'Authorization: Bearer <key>'.",
     challenge: "invalid_token",
   },
-  malformed_token: {
-    status: 401,
-    code: "malformed_token",
-    title: "Not an API key",
-    detail: "The credential does not have the form of an API key of this service. Copy the key again, as a whole.",
-    challenge: "invalid_token",
-  },
+  malformed_token: malformedToken,
   checksum_mismatch: {
     status: 401,
     code: "checksum_mismatch",
@@ -172,4 +175,5 @@ export const TOLD: Readonly<Record<Reason, Told>> = {
   },
   network_not_allowed: networkNotAllowed,
   client_address_unknown: networkNotAllowed,
+  foreign_not_allowed: malformedToken,
 };

@@ -56,6 +56,8 @@ export const routeSchema = z
     public: z.boolean().optional(),
     /** Also accept the key as the user name of HTTP Basic (RFC 7617). */
     basic: z.boolean().optional(),
+    /** Also accept keys that were issued elsewhere and imported. A made-up one costs a question to the ledger. */
+    foreign: z.boolean().optional(),
     /**
      * How old, in milliseconds, the knowledge may be that a request is decided by. 0: each request is covered by a read of the
      * ledger that began after it arrived. Absent, or longer than the edge lease: the edge lease.

@@ -17,11 +17,21 @@ export interface GatewayConfiguration {
   /** Whose replicas are asked; `auto`: those nearest to where the request came in. */
   readonly region: Region | "auto";
   readonly replicasPerRegion: number;
+  /** How keys that were issued elsewhere begin; none: there are no such keys. */
+  readonly foreignKeyPrefixes: readonly string[];
 }
 
 const onOrOff = z.enum(["on", "off"], { error: "must be 'on' or 'off'" }).default("off");
+const foreignKeyPrefix = z
+  .string()
+  .regex(/^[A-Za-z0-9_.~+/-]{3,32}$/, "must be prefixes of 3 to 32 letters, digits and _ . ~ + / -, separated by ','");
 const schema = z.object({
   ...sharedFields,
+  FOREIGN_KEY_PREFIXES: z
+    .string()
+    .default("")
+    .transform((text) => text.split(",").filter((prefix) => prefix !== ""))
+    .pipe(z.array(foreignKeyPrefix).max(16, "must be 16 at most")),
   SERVER_TIMING: onOrOff,
   DECISION_HEADER: onOrOff,
   REGION: z.enum(["auto", "local", ...REGIONS], { error: `must be 'auto', 'local' or one of ${REGIONS.join(", ")}` }).default("auto"),
@@ -40,5 +50,6 @@ export function gatewayConfiguration(bindings: unknown): GatewayConfiguration {
     decisionHeader: parsed.DECISION_HEADER === "on",
     region: parsed.REGION,
     replicasPerRegion: parsed.REPLICAS_PER_REGION,
+    foreignKeyPrefixes: parsed.FOREIGN_KEY_PREFIXES,
   };
 }

@@ -41,6 +41,10 @@ export class LedgerAccess {
         const question = { cell, tokenId, ...seen(need.seenStamp) };
         return request.recordResolved(await timing.span("ledger", () => asked(ledger.resolve(question), DEADLINES_MS.cell)), now());
       }
+      case "locate": {
+        const { directory, tokenId } = need;
+        return request.located(await timing.span("ledger", () => asked(ledger.locate({ directory, tokenId }), DEADLINES_MS.cell)), now());
+      }
       case "resolve_routes":
         return request.routesResolved(
           await timing.span("ledger", () => asked(ledger.resolveRoutes(seen(need.seenStamp)), DEADLINES_MS.cell)),

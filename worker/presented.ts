@@ -1,6 +1,7 @@
 /** The first step of a decision: what the request carries, judged without any I/O. */
 import { readCredential } from "../core/credential.ts";
-import { hmacSha256 } from "../core/digest.ts";
+import { hmacSha256, sha256Hex } from "../core/digest.ts";
+import { directoryOf, foreignTokenId, type ForeignToken } from "../core/foreign-token.ts";
 import type { Reason } from "../core/reason.ts";
 import type { Presented } from "../core/edge/request.ts";
 import { parseToken } from "../core/token.ts";
@@ -17,10 +18,23 @@ export function readPresented(
   if (credential.kind === "none") return null;
   if (credential.kind === "refused") return credential.reason;
   const token = parseToken(credential.text, configuration.tokenPrefix, configuration.tagKeys, hmacSha256, isKnown);
+  const basic = credential.place === "basic";
+  if (token === "malformed_token" && mayBeForeign(credential.text, configuration))
+    return { text: credential.text, token: foreignToken(credential.text, configuration), basic };
   if (typeof token === "string") return token;
   if (token.cell >= configuration.cells) return "forged_token";
   if (!configuration.acceptedEnvironments.has(token.environment)) return "wrong_environment";
-  return { text: credential.text, token, basic: credential.place === "basic" };
+  return { text: credential.text, token, basic };
+}
+
+/** Nothing but how it begins tells a key from elsewhere from any other text. */
+function mayBeForeign(text: string, { foreignKeyPrefixes }: GatewayConfiguration): boolean {
+  return foreignKeyPrefixes.some((prefix) => text.startsWith(prefix));
+}
+
+function foreignToken(text: string, { cells, acceptedEnvironments }: GatewayConfiguration): ForeignToken {
+  const tokenId = foreignTokenId(sha256Hex(text));
+  return { cell: null, tokenId, directory: directoryOf(tokenId, cells), environments: acceptedEnvironments };
 }
 
 function decodeBase64(text: string): string | undefined {

@@ -1,10 +1,11 @@
 /** API keys by id, and validation. Shapes as in the WorkOS API; reading one key and changing it are ours. */
 import { z } from "zod";
 import { hmacSha256, sha256Hex } from "../../core/digest.ts";
+import { directoryOf, foreignTokenId } from "../../core/foreign-token.ts";
 import { parseToken } from "../../core/token.ts";
-import { apiKeySchema } from "../ledger/view.ts";
+import { apiKeySchema, type ApiKeyView } from "../ledger/view.ts";
 import { notFound } from "./api-error.ts";
-import { endpoint, type Section } from "./endpoint.ts";
+import { endpoint, type Section, type Services } from "./endpoint.ts";
 import { displayName, isoInstant, permissionSlugs } from "./fields.ts";
 import { attributeFields, attributesOf, reason } from "./key-fields.ts";
 import { changed, ended, ENDED, inForce, inForceWithReceipt, ok } from "./reply.ts";
@@ -30,6 +31,7 @@ export const apiKeys: Section = {
       handler: async ({ services, body: { value, client_address = null } }) => {
         const { cells, configuration } = services;
         const token = parseToken(value, configuration.tokenPrefix, configuration.tagKeys, hmacSha256);
+        if (token === "malformed_token") return ok({ api_key: await importedKey(services, value, client_address) });
         if (typeof token === "string" || token.cell >= cells.count || !configuration.acceptedEnvironments.has(token.environment))
           return ok({ api_key: null });
         return ok({ api_key: await cells.ledger(token.cell).validate(token.tokenId, sha256Hex(value), client_address) });
@@ -107,3 +109,12 @@ export const apiKeys: Section = {
     }),
   ],
 };
+
+/** The key, if it was issued elsewhere and imported, and would be accepted now. */
+async function importedKey({ cells, configuration }: Services, value: string, clientAddress: string | null): Promise<ApiKeyView | null> {
+  const sha256 = sha256Hex(value);
+  const tokenId = foreignTokenId(sha256);
+  const cell = await cells.ledger(directoryOf(tokenId, cells.count)).locateImported(tokenId);
+  const key = cell === null ? null : await cells.ledger(cell).validate(tokenId, sha256, clientAddress);
+  return key && configuration.acceptedEnvironments.has(key.environment) ? key : null;
+}

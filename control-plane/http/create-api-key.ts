@@ -1,5 +1,6 @@
 /** Making a key, whoever owns it. */
 import { z } from "zod";
+import type { Environment } from "../../core/token.ts";
 import type { KeyOwner } from "../ledger/command.ts";
 import { apiKeySchema } from "../ledger/view.ts";
 import { invalid } from "./api-error.ts";
@@ -30,10 +31,8 @@ export async function createApiKey(
   asked: z.output<typeof newKeySchema>,
   terms: Terms,
 ): Promise<Reply<201, LedgerReply>> {
-  const { cells, configuration } = services;
-  const environment = asked.environment ?? configuration.defaultEnvironment;
-  if (!configuration.acceptedEnvironments.has(environment))
-    throw invalid([{ code: "invalid", field: "environment", message: `this installation does not accept ${environment} keys` }]);
+  const { cells } = services;
+  const environment = environmentOf(services, asked.environment);
   const cell = cells.cellOf(owner.type === "user" ? owner.organization_id : owner.id);
   const { id, token, minted } = mintKey(services, cell, environment);
   const { name, permissions, expires_at } = asked;
@@ -41,4 +40,11 @@ export async function createApiKey(
   const command = { type: "create_api_key", id, owner, name, permissions, expires_at_ms: expires_at ?? null, minted, attributes } as const;
   const done = await send(services, command, { cell, terms, secret: token, reason: asked.reason });
   return created(done, { value: done.secret });
+}
+
+/** The environment of a new key; 422 for one that no gateway accepts. */
+export function environmentOf({ configuration }: Services, asked: Environment | undefined): Environment {
+  const environment = asked ?? configuration.defaultEnvironment;
+  if (configuration.acceptedEnvironments.has(environment)) return environment;
+  throw invalid([{ code: "invalid", field: "environment", message: `this installation does not accept ${environment} keys` }]);
 }

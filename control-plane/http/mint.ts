@@ -13,7 +13,12 @@ interface Minted {
 
 /** A key about to be created in a cell. `token` is the secret. */
 export function mintKey(services: Services, cell: number, environment: Environment): Minted & { readonly id: string } {
-  return { id: mintId("api_key", services.now(), services.randomBytes, cell), ...mintSecret(services, cell, environment) };
+  return { id: mintKeyId(services, cell), ...mintSecret(services, cell, environment) };
+}
+
+/** The id of a new key of a cell. */
+export function mintKeyId({ now, randomBytes }: Services, cell: number): string {
+  return mintId("api_key", now(), randomBytes, cell);
 }
 
 /** A new secret for a key of a cell. */

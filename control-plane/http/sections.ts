@@ -3,6 +3,7 @@ import { apiKeys } from "./api-keys.ts";
 import { bootstrap } from "./bootstrap.ts";
 import type { Section } from "./endpoint.ts";
 import { health } from "./health.ts";
+import { keyImport } from "./key-import.ts";
 import { keyLife } from "./key-life.ts";
 import { keyRevocations } from "./key-revocations.ts";
 import { ledgerInspection } from "./ledger-inspection.ts";
@@ -32,6 +33,7 @@ export const SECTIONS: readonly Section[] = [
   // The life of a key
   keyLife,
   keyRevocations,
+  keyImport,
 ];
 
 /** Every endpoint. */

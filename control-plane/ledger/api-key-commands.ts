@@ -22,6 +22,8 @@ export function createApiKey(transaction: Transaction, command: Of<"create_api_k
   const permissions = grantable(transaction, owner, command.permissions);
   if (command.expires_at_ms !== null && command.expires_at_ms <= nowMs)
     refuse("invalid_expiry", "expires_at must be in the future.", "expires_at");
+  if (command.imported && transaction.sql.exec("SELECT 1 FROM tokens WHERE token_id = ?", command.minted.token_id).toArray().length > 0)
+    refuse("already_exists", "A key with this hash was imported already, and may have been revoked since.", "sha256");
   return insertKey(transaction, {
     id: command.id,
     owner,
@@ -30,6 +32,7 @@ export function createApiKey(transaction: Transaction, command: Of<"create_api_k
     expires_at_ms: command.expires_at_ms,
     minted: command.minted,
     attributes: command.attributes ?? {},
+    imported: command.imported ?? false,
   });
 }
 
@@ -50,6 +53,7 @@ export function bootstrap(transaction: Transaction, command: Of<"bootstrap">): R
       expires_at_ms: null,
       minted: command.minted,
       attributes: {},
+      imported: false,
     },
     "installation.bootstrapped",
   );
@@ -161,11 +165,12 @@ interface NewKey {
   readonly expires_at_ms: number | null;
   readonly minted: MintedToken;
   readonly attributes: KeyAttributes;
+  readonly imported: boolean;
 }
 
 function insertKey(transaction: Transaction, key: NewKey, entryType = "api_key.created"): Record<string, unknown> {
   const { sql, nowMs, actor } = transaction;
-  const { id, owner, name, permissions, expires_at_ms, minted, attributes } = key;
+  const { id, owner, name, permissions, expires_at_ms, minted, attributes, imported } = key;
   const organizationId = owner.type === "user" ? owner.organization_id : owner.id;
   const userId = owner.type === "user" ? owner.id : null;
   const { token_id, obfuscated_value, environment } = minted;
@@ -180,6 +185,7 @@ function insertKey(transaction: Transaction, key: NewKey, entryType = "api_key.c
     obfuscated_value,
     environment,
     ...attributes,
+    ...(imported && { imported }),
   });
   sql.exec(
     `INSERT INTO api_keys (id, owner_type, organization_id, user_id, name, obfuscated_value, environment, permissions, expires_at_ms,

@@ -87,6 +87,8 @@ export type Command =
       readonly expires_at_ms: number | null;
       readonly minted: MintedToken;
       readonly attributes?: KeyAttributes;
+      /** It was issued elsewhere. */
+      readonly imported?: true;
     }
   | {
       readonly type: "update_api_key";

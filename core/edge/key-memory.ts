@@ -16,7 +16,10 @@ const RECORDS_SIZE_MAX = 16_000_000;
 /** What a record costs besides its permissions, in the same measure. */
 const RECORD_SIZE = 600;
 const NETWORK_SIZE = 250;
-/** Milliseconds for which an id that the ledger does not know is not asked for again. Ids are random and come from the ledger, so none becomes known later. */
+/**
+ * Milliseconds for which an id that the ledger does not know is not asked for again. Ids of ours are random and come from the ledger, so
+ * none becomes known later; an imported key that was tried before its import is accepted when this is over.
+ */
 const UNKNOWN_KEPT_MS = 5_000;
 
 /** A record and the latest entry of its cell at which it is known to have been true. */
@@ -29,10 +32,12 @@ export interface KnownRecord {
 export class KeyMemory {
   readonly #records: LRUCache<string, KnownRecord>;
   readonly #unknownUntilMs: LRUCache<string, number>;
+  readonly #places: LRUCache<string, number>;
 
   constructor(recordsMax: number = RECORDS_MAX) {
     this.#records = new LRUCache({ max: recordsMax, maxSize: RECORDS_SIZE_MAX, sizeCalculation: sizeOf });
     this.#unknownUntilMs = new LRUCache({ max: recordsMax });
+    this.#places = new LRUCache({ max: recordsMax });
   }
 
   /** What is known of a token. */
@@ -56,6 +61,16 @@ export class KeyMemory {
   /** Remembers that nobody issued this token. */
   keepUnknown(tokenId: string, nowMs: number): void {
     this.#unknownUntilMs.set(tokenId, nowMs + UNKNOWN_KEPT_MS);
+  }
+
+  /** The cell an imported key lives in, if that has been asked. It never moves. */
+  placeOf(tokenId: string): number | undefined {
+    return this.#places.get(tokenId);
+  }
+
+  /** Remembers where an imported key lives. */
+  keepPlace(tokenId: string, cell: number): void {
+    this.#places.set(tokenId, cell);
   }
 
   /** Whether what is held must not be replaced by what was found. */

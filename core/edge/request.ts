@@ -18,14 +18,15 @@ import type { SyncAnswer } from "../protocol/messages.ts";
 import type { Reason } from "../reason.ts";
 import { subjectsOf, type ActiveRecord, type KeyRecord } from "../record.ts";
 import { allowedStaleMs, freshnessMs, type Route, type RouteTable } from "../route.ts";
+import type { ForeignToken } from "../foreign-token.ts";
 import type { ParsedToken } from "../token.ts";
 import type { KeyMemory, KnownRecord } from "./key-memory.ts";
 import type { KnownRoutes, RouteMemory } from "./route-memory.ts";
 
-/** A key that is genuine in form: checksum and tag hold. Whether it exists is not known yet. */
+/** A key that is genuine in form: checksum and tag hold, or it may be one from elsewhere. Whether it exists is not known yet. */
 export interface Presented {
   readonly text: string;
-  readonly token: ParsedToken;
+  readonly token: ParsedToken | ForeignToken;
   /** Carried as a Basic user name, which not every route takes. */
   readonly basic: boolean;
 }
@@ -96,9 +97,17 @@ export type Need =
   /** Read the published table, then {@link EdgeRequest.routesRead}. */
   | { readonly kind: "read_routes" }
   /** Ask the cell itself, then {@link EdgeRequest.recordResolved}. `seenStamp` as in LedgerReader. */
-  | { readonly kind: "resolve_record"; readonly token: ParsedToken; readonly seenStamp: number | null | undefined }
+  | { readonly kind: "resolve_record"; readonly token: PlacedToken; readonly seenStamp: number | null | undefined }
   /** Ask the home cell itself, then {@link EdgeRequest.routesResolved}. */
-  | { readonly kind: "resolve_routes"; readonly seenStamp: number | null | undefined };
+  | { readonly kind: "resolve_routes"; readonly seenStamp: number | null | undefined }
+  /** Ask the directory where an imported key lives, then {@link EdgeRequest.located}. */
+  | { readonly kind: "locate"; readonly tokenId: string; readonly directory: number };
+
+/** A token and the cell that knows it. */
+interface PlacedToken {
+  readonly tokenId: string;
+  readonly cell: number;
+}
 
 /** How far a request got: it is decided, or something must be done first. */
 type Step = { readonly decision: Decision } | { readonly needs: readonly Need[] };
@@ -138,12 +147,15 @@ export class EdgeRequest {
   protected readonly edge: Edge;
   protected readonly candidate: Candidate;
   readonly #questionsBefore: number;
-  /** The cell that speaks for the key, or the home cell where there is none. */
-  readonly #cell: number;
-  readonly #cells: readonly number[];
+  /** The cell that speaks for the key, or the home cell where there is none, or where it is not known yet. */
+  #cell: number = HOME_CELL;
+  #cells: readonly number[] = [HOME_CELL];
+  /** The presented token, once this request is decided by the view of its cell: one of ours at once, an imported one when it was located. */
+  #placedToken: PlacedToken | undefined;
   readonly #refreshes = new Tries(REFRESHES_MAX);
   readonly #recordResolves = new Tries(RESOLVES_MAX);
   readonly #routesResolves = new Tries(RESOLVES_MAX);
+  readonly #locates = new Tries(RESOLVES_MAX);
   #recordCopy: Published<KnownRecord> | undefined;
   #routesCopy: Published<KnownRoutes> | undefined;
 
@@ -152,8 +164,9 @@ export class EdgeRequest {
     this.edge = edge;
     this.candidate = candidate;
     this.#questionsBefore = edge.views.questionsAsked;
-    this.#cell = candidate.presented?.token.cell ?? HOME_CELL;
-    this.#cells = this.#cell === HOME_CELL ? [HOME_CELL] : [HOME_CELL, this.#cell];
+    const token = candidate.presented?.token;
+    const cell = token?.cell ?? (token && edge.keys.placeOf(token.tokenId));
+    if (token && cell !== undefined) this.#place(token.tokenId, cell);
   }
 
   /** The cells this request is decided by. */
@@ -198,6 +211,17 @@ export class EdgeRequest {
     else this.edge.keys.keepUnknown(tokenId, nowMs);
   }
 
+  /** The directory has answered: the cell of an imported key, null for one that was never imported; or could not be asked. */
+  located(cell: number | null | undefined, nowMs: number): void {
+    const tokenId = this.candidate.presented?.token.tokenId;
+    if (cell === undefined || tokenId === undefined) this.#locates.hasFailed = true;
+    else if (cell === null) this.edge.keys.keepUnknown(tokenId, nowMs);
+    else {
+      this.edge.keys.keepPlace(tokenId, cell);
+      this.#place(tokenId, cell);
+    }
+  }
+
   /** The home cell has answered, or could not be asked. */
   routesResolved(table: RouteTable | undefined): void {
     if (table) this.edge.routes.keep(table);
@@ -222,7 +246,7 @@ export class EdgeRequest {
     const { keys, routes } = this.edge;
     const needs: Need[] = areViewsDead ? [{ kind: "refresh" }] : [];
     if (!routes.known && !this.#routesCopy) needs.push({ kind: "read_routes" });
-    const tokenId = this.candidate.presented?.token.tokenId;
+    const tokenId = this.#placedToken?.tokenId;
     const isSought = tokenId !== undefined && !this.#recordCopy && !keys.known(tokenId) && !keys.isUnknown(tokenId, nowMs);
     if (isSought) needs.push({ kind: "read_record", tokenId });
     return needs;
@@ -240,21 +264,26 @@ export class EdgeRequest {
   }
 
   #byRecord(presented: Presented, found: { readonly route: Route; readonly basis: Basis }, nowMs: number): Step {
-    const { tokenId } = presented.token;
-    if (this.edge.keys.isUnknown(tokenId, nowMs)) return refuse({ ...found, reason: "unknown_key" });
-    const record = this.currentRecord(presented.token);
+    const { token } = presented;
+    if (token.cell === null && found.route.foreign !== true) return refuse({ ...found, reason: "foreign_not_allowed" });
+    if (this.edge.keys.isUnknown(token.tokenId, nowMs)) return refuse({ ...found, reason: "unknown_key" });
+    const placed = this.#placedToken;
+    if (!placed) return this.#locate(token, found);
+    const record = this.currentRecord(placed);
     if (!record) {
-      const need = this.#resolveRecord(presented.token);
+      const need = this.#resolveRecord(placed);
       return need ? { needs: [need] } : refuse({ ...found, reason: UNREACHABLE });
     }
     const shown = { sha256: this.edge.sha256Hex(presented.text), clientAddress: this.candidate.clientAddress };
     const authorization = authorize(record, shown, found.route, nowMs);
+    if (authorization.allowed && token.cell === null && !token.environments.has(authorization.record.environment))
+      return refuse({ ...found, reason: "wrong_environment", record: authorization.record });
     if (authorization.allowed) return { decision: { route: found.route, basis: found.basis, record: authorization.record } };
     return refuse({ ...authorization, ...found, ...(record.state === "active" && { record }) });
   }
 
   /** The record as of the view, or undefined when it must be fetched from the cell. */
-  protected currentRecord(token: ParsedToken): KeyRecord | undefined {
+  protected currentRecord(token: PlacedToken): KeyRecord | undefined {
     const { keys, views } = this.edge;
     const known = keys.known(token.tokenId) ?? this.#recordCopy?.value;
     const window = views.view(token.cell)?.window;
@@ -300,13 +329,24 @@ export class EdgeRequest {
   #resolveRoutes(basis: Basis, nowMs: number): Step {
     if (!this.#routesResolves.another()) return refuse({ reason: UNREACHABLE, basis });
     const needs: Need[] = [{ kind: "resolve_routes", seenStamp: this.#routesCopy?.seenStamp }];
-    const token = this.candidate.presented?.token;
+    const token = this.#placedToken;
     const isMissing = token !== undefined && !this.edge.keys.isUnknown(token.tokenId, nowMs) && !this.currentRecord(token);
     const need = isMissing ? this.#resolveRecord(token) : undefined;
     return { needs: need ? [...needs, need] : needs };
   }
 
-  #resolveRecord(token: ParsedToken): Need | undefined {
+  #locate(token: ParsedToken | ForeignToken, found: Found): Step {
+    if (token.cell !== null || !this.#locates.another()) return refuse({ ...found, reason: UNREACHABLE });
+    return { needs: [{ kind: "locate", tokenId: token.tokenId, directory: token.directory }] };
+  }
+
+  #place(tokenId: string, cell: number): void {
+    this.#placedToken = { tokenId, cell };
+    this.#cell = cell;
+    this.#cells = cell === HOME_CELL ? [HOME_CELL] : [HOME_CELL, cell];
+  }
+
+  #resolveRecord(token: PlacedToken): Need | undefined {
     if (!this.#recordResolves.another()) return undefined;
     return { kind: "resolve_record", token, seenStamp: this.#recordCopy?.seenStamp };
   }

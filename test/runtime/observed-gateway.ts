@@ -85,6 +85,7 @@ function observedReader(reader: LedgerReader, calls: { replica: number; ledger: 
   return {
     sync: (replica, request) => ask("replica", () => reader.sync(replica, request), faults.ledger === "unreachable"),
     resolve: (request) => ask("ledger", () => reader.resolve(request), isUnresolvable()),
+    locate: (request) => ask("ledger", () => reader.locate(request), isUnresolvable()),
     resolveRoutes: (request) => ask("ledger", () => reader.resolveRoutes(request), isUnresolvable()),
   };
 }

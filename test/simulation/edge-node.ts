@@ -103,6 +103,8 @@ export class EdgeNode extends Process implements Isolate {
           request.routesRead(published);
           then();
         });
+      case "locate":
+        throw new Error("no key of the simulation comes from elsewhere");
       case "resolve_record": {
         const { cell, tokenId } = need.token;
         return network.call(

@@ -32,6 +32,7 @@ function counted(ports: GatewayPorts): GatewayPorts {
     ledger: {
       sync: count("ledger", (replica, request) => ledger.sync(replica, request)),
       resolve: count("ledger", (request) => ledger.resolve(request)),
+      locate: count("ledger", (request) => ledger.locate(request)),
       resolveRoutes: count("ledger", (request) => ledger.resolveRoutes(request)),
     },
   };

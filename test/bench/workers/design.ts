@@ -54,7 +54,7 @@ async function decide(candidate: Candidate, find: FindRecord): Promise<Decision>
   const route = matchRoute(routes, candidate);
   const { presented } = candidate;
   if (!route || !presented) return { reason: "no_route" };
-  const record = await find(presented.token.tokenId, presented.token.cell);
+  const record = await find(presented.token.tokenId, presented.token.cell ?? 0);
   if (!record) return { reason: "unknown_key", route };
   const authorization = authorize(record, { sha256: sha256Hex(presented.text), clientAddress: candidate.clientAddress }, route, Date.now());
   return authorization.allowed ? { route, record: authorization.record } : { ...authorization, route };

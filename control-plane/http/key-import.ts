@@ -1,0 +1,77 @@
+/** Taking over keys that were issued elsewhere. Ours. */
+import { z } from "zod";
+import { sha256Hex } from "../../core/digest.ts";
+import { directoryOf, foreignTokenId } from "../../core/foreign-token.ts";
+import { PLATFORM_ORGANIZATION_ID } from "../../core/identifier.ts";
+import type { KeyOwner } from "../ledger/command.ts";
+import { apiKeySchema } from "../ledger/view.ts";
+import { notFound } from "./api-error.ts";
+import { environmentOf, newKeySchema } from "./create-api-key.ts";
+import { endpoint, type Section, type Services } from "./endpoint.ts";
+import { shownText } from "./fields.ts";
+import { attributesOf } from "./key-fields.ts";
+import { mintKeyId } from "./mint.ts";
+import { created } from "./reply.ts";
+import { send, type Terms } from "./send.ts";
+
+const importedKeySchema = newKeySchema.extend({
+  sha256: z
+    .string()
+    .regex(/^[0-9a-f]{64}$/, "must be 64 lower-case hexadecimal digits")
+    .describe("SHA-256 of the key's text. The text itself is never sent."),
+  user_id: z.string().max(64).optional().describe("A member the key acts for; absent: the organization owns it."),
+  obfuscated_value: shownText(64).default("(imported)").describe("How the key is shown."),
+});
+
+/** The endpoint that imports keys. */
+export const keyImport: Section = {
+  title: "Imported keys",
+  endpoints: [
+    endpoint({
+      method: "POST",
+      path: "/organizations/:organization_id/api_keys/import",
+      operationId: "importApiKey",
+      summary: "Takes over a key that was issued elsewhere",
+      description:
+        "Gateways accept it on routes with `foreign: true`, if it begins with one of `FOREIGN_KEY_PREFIXES`. A hash can be imported once, into one organization. Where the key was tried within the last 5 seconds, it is accepted that much later.",
+      access: "portcullis:api_keys:write",
+      body: importedKeySchema,
+      replies: { 201: apiKeySchema },
+      errors: ["already_exists", "permission_not_assignable", "invalid_expiry", "membership_not_active"],
+      handler: async ({ services, params: { organization_id }, body, terms }) => {
+        const { id: organizationId, cell } = organization_id;
+        if (organizationId === PLATFORM_ORGANIZATION_ID || !(await services.cells.ledger(cell).organization(organizationId)))
+          throw notFound("Organization that can have imported keys", organizationId);
+        const environment = environmentOf(services, body.environment);
+        const { sha256, user_id, obfuscated_value, name, permissions, expires_at, reason } = body;
+        const token_id = foreignTokenId(sha256);
+        await place(services, token_id, cell, terms);
+        const command = {
+          type: "create_api_key",
+          id: mintKeyId(services, cell),
+          owner: ownerOf(organizationId, user_id),
+          name,
+          permissions,
+          expires_at_ms: expires_at ?? null,
+          minted: { token_id, sha256, obfuscated_value, environment },
+          attributes: attributesOf(body),
+          imported: true,
+        } as const;
+        return created(await send(services, command, { cell, terms, reason }));
+      },
+    }),
+  ],
+};
+
+function ownerOf(organizationId: string, userId: string | undefined): KeyOwner {
+  if (userId === undefined) return { type: "organization", id: organizationId };
+  return { type: "user", id: userId, organization_id: organizationId };
+}
+
+/** Has the directory note where the key lives, before it lives there: a note of a key that was not made after all names nothing. */
+async function place(services: Services, token_id: string, cell: number, terms: Terms): Promise<void> {
+  // A command of its own, also where both are sent to the same cell.
+  const repetition = { ...terms.repetition, commandId: sha256Hex(`place ${terms.repetition.commandId}`) };
+  const directory = directoryOf(token_id, services.cells.count);
+  await send(services, { type: "place_imported_token", token_id, cell }, { cell: directory, terms: { ...terms, repetition } });
+}
