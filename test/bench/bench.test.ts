@@ -4,7 +4,7 @@ import { measure, subjectsOf } from "./bench.ts";
 import { startPeer } from "./peer.ts";
 import { startBenchSystem } from "./system.ts";
 
-const AS_SHORT_AS_CAN_BE = { warmUpSeconds: 0.1, rounds: 1, seconds: 0.1 };
+const AS_SHORT_AS_CAN_BE = { warmUpSeconds: 0.5, rounds: 1, seconds: 0.5 };
 
 it("measures each thing, answered as it should be, and says what it found under stable names", async () => {
   await using system = await startBenchSystem();
