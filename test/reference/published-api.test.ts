@@ -21,6 +21,13 @@ const KEY = {
   environment: "live",
   created_at: "2026-01-15T12:00:00.000Z",
   updated_at: "2026-01-15T12:00:00.000Z",
+  metadata: {},
+  tags: [],
+  allowed_networks: null,
+  disabled_at: null,
+  created_by: { type: "system", id: "bootstrap" },
+  updated_by: { type: "system", id: "bootstrap" },
+  previous_secret: null,
 };
 
 describe("the document", () => {
