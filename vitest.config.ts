@@ -1,30 +1,28 @@
 import { cloudflareTest } from "@cloudflare/vitest-plugin";
 import { defineConfig } from "vitest/config";
 
-/** Tests take as long as they take on a busy machine, and those of a whole running system seconds to set up; none of them asserts a time. */
-const TEST_TIMEOUT_MS = 120_000;
+/** Only against hanging for ever: no test asserts a time, and machines may be busy. */
+const PATIENT = { testTimeout: 120_000, hookTimeout: 120_000 } as const;
 
-function systemProject(name: string) {
-  return {
-    test: { name, include: [`test/${name}/**/*.test.ts`], testTimeout: TEST_TIMEOUT_MS, hookTimeout: TEST_TIMEOUT_MS },
-  };
+function projectOf(name: string) {
+  return { test: { name, include: [`test/${name}/**/*.test.ts`], ...PATIENT } };
 }
 
 export default defineConfig({
   test: {
     silent: "passed-only",
     projects: [
-      { test: { name: "unit", include: ["test/unit/**/*.test.ts"], testTimeout: TEST_TIMEOUT_MS } },
-      { test: { name: "reference", include: ["test/reference/**/*.test.ts"] } },
+      projectOf("unit"),
+      projectOf("reference"),
       {
         plugins: [cloudflareTest({ wrangler: { configPath: "./test/runtime/wrangler.toml" } })],
-        test: { name: "runtime", include: ["test/runtime/**/*.test.ts"], testTimeout: TEST_TIMEOUT_MS },
+        test: { name: "runtime", include: ["test/runtime/**/*.test.ts"], ...PATIENT },
       },
-      systemProject("clients"),
-      systemProject("e2e"),
-      systemProject("fault"),
-      systemProject("simulation"),
-      systemProject("bench"),
+      projectOf("clients"),
+      projectOf("e2e"),
+      projectOf("fault"),
+      projectOf("simulation"),
+      projectOf("bench"),
     ],
   },
 });

@@ -4,12 +4,15 @@ import { measure, subjectsOf } from "./bench.ts";
 import { startPeer } from "./peer.ts";
 import { startBenchSystem } from "./system.ts";
 
-const AS_SHORT_AS_CAN_BE = { warmUpSeconds: 0.5, rounds: 1, seconds: 0.5 };
+const SHORT = { warmUpSeconds: 0.2, rounds: 1, seconds: 0.2 };
+/** Where the machine is so busy that somebody gets no answer at all within a short spell. */
+const LONGER = { warmUpSeconds: 1, rounds: 1, seconds: 1 };
 
 it("measures each thing, answered as it should be, and says what it found under stable names", async () => {
   await using system = await startBenchSystem();
   using peer = await startPeer();
-  const rows = await measure(subjectsOf(system, peer), AS_SHORT_AS_CAN_BE);
+  const subjects = subjectsOf(system, peer);
+  const rows = await measure(subjects, SHORT).catch(() => measure(subjects, LONGER));
   expect(rows.map(({ name }) => name)).toEqual([
     "bare_passthrough",
     "warm",
