@@ -5,6 +5,7 @@ import { afterEach, beforeAll, describe, expect, it, vi } from "vitest";
 import { controlPlaneApp } from "../../control-plane/app.ts";
 import { Cells } from "../../control-plane/cells.ts";
 import { controlPlaneConfiguration } from "../../control-plane/configuration.ts";
+import { limitsOf } from "../../control-plane/http/rate-limit.ts";
 import { cellOfOrganization } from "../../core/identifier.ts";
 import { ask } from "./control-plane-client.ts";
 import { install, type Installation, type IssuedKey, type Json } from "./installation.ts";
@@ -148,14 +149,21 @@ describe("the control plane", () => {
     const randomBytes = () => {
       throw new RangeError(`a fault of our own, near ${installation.adminKey}`);
     };
-    const app = controlPlaneApp({ configuration, cells: new Cells(env.LEDGER, configuration.cells), now: () => Date.now(), randomBytes });
-    const log = vi.spyOn(console, "log").mockImplementation(() => {});
-    const request = new Request(`https://control.example/organizations/${organizationId}/api_keys`, {
-      method: "POST",
-      headers: { Authorization: `Bearer ${installation.adminKey}`, "Content-Type": "application/json" },
-      body: JSON.stringify({ name: "CI" }),
+    const fetch = controlPlaneApp({
+      configuration,
+      cells: new Cells(env.LEDGER, configuration.cells),
+      now: Date.now,
+      randomBytes,
+      limits: limitsOf(configuration, Date.now),
     });
-    const response = await app(request);
+    const log = vi.spyOn(console, "log").mockImplementation(() => {});
+    const response = await fetch(
+      new Request(`https://control.example/organizations/${organizationId}/api_keys`, {
+        method: "POST",
+        headers: { Authorization: `Bearer ${installation.adminKey}`, "Content-Type": "application/json" },
+        body: JSON.stringify({ name: "CI" }),
+      }),
+    );
     expect([response.status, response.headers.get("retry-after"), response.headers.get("cache-control")]).toEqual([500, null, "no-store"]);
     expect(await response.json()).toEqual({ message: expect.stringContaining("X-Request-ID") as string, code: "internal_error" });
     const lines = log.mock.calls.map(([line]) => JSON.parse(String(line)) as Json);
