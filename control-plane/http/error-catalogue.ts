@@ -112,8 +112,8 @@ export const ERRORS = {
   },
   membership_not_active: {
     status: 422,
-    meaning: "The user is no member of that organization.",
-    remedy: "Make the user a member first.",
+    meaning: "The user is no member of that organization, or an inactive one.",
+    remedy: "Make the user a member first, or reactivate the membership.",
   },
   invalid_expiry: {
     status: 422,
@@ -134,6 +134,36 @@ export const ERRORS = {
     status: 500,
     meaning: "The control plane or the ledger failed by a fault of its own; the change may have been made or not.",
     remedy: "Look whether it was made. Asking again will not help: report the `X-Request-ID` of the answer.",
+  },
+  external_id_already_used: {
+    status: 409,
+    meaning: "Another organization, or another user, has this `external_id`.",
+    remedy: "Find it with `GET …/external_id/:external_id`, or use another one.",
+  },
+  too_much_metadata: {
+    status: 422,
+    meaning: "With what is there already it would be more than 10 pairs of metadata.",
+    remedy: "Take others away by sending null for them.",
+  },
+  organization_suspended: {
+    status: 409,
+    meaning: "The organization is suspended: no keys are made in it.",
+    remedy: "Resume it first.",
+  },
+  platform_organization: {
+    status: 409,
+    meaning: "`org_platform` holds the keys that govern the installation; it cannot be changed, suspended or ended.",
+    remedy: "Revoke single keys of it instead.",
+  },
+  organization_role_slug_conflict: {
+    status: 409,
+    meaning: "The organization has a role with this slug.",
+    remedy: "Use that one, or another slug.",
+  },
+  role_has_assignments: {
+    status: 409,
+    meaning: "Members still have the role.",
+    remedy: "Give them another role first. To end what the role allows at once, take its permissions away.",
   },
   not_yet_effective: {
     status: 503,

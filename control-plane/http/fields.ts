@@ -1,6 +1,7 @@
 /** Fields that several endpoints take. */
 import { z } from "zod";
 import { permissionSlug } from "../../core/permission.ts";
+import { METADATA_PAIRS_MAX } from "../ledger/metadata.ts";
 
 /** Control characters, line and paragraph separators, and what turns the direction of the text around it. */
 const NOT_FOR_DISPLAY = /[\p{Cc}\p{Zl}\p{Zp}\u202a-\u202e\u2066-\u2069]/u;
@@ -20,13 +21,13 @@ export function shownText(lengthMax: number) {
 /** A name shown to people. */
 export const displayName = shownText(255);
 
+const externalIdText = z.string().min(1, "must not be empty").max(255, "at most 255 characters");
+
 /** An id given by the customer's own system. */
-export const externalId = z
-  .string()
-  .min(1)
-  .max(255)
-  .nullish()
-  .transform((id) => id ?? null);
+export const externalId = externalIdText.nullish().transform((id) => id ?? null);
+
+/** The same in a change: absent stays, null takes it away. */
+export const externalIdChange = externalIdText.nullable().optional();
 
 /** Permission slugs as granted. */
 export const permissionSlugs = z.array(permissionSlug).max(256);
@@ -36,3 +37,24 @@ export const isoInstant = z.iso
   .datetime({ offset: true, error: "must be an ISO 8601 time with a zone, like 2030-01-31T12:00:00.000Z" })
   .transform((text) => Date.parse(text))
   .pipe(z.number({ error: "is not a real time" }).max(INSTANT_MS_MAX, "must be before the year 10000"));
+
+const metadataName = z.string().regex(/^[\x20-\x7e]{1,40}$/, "1 to 40 ASCII characters, no control characters");
+const metadataValue = z.string().regex(/^[\x20-\x7e]{0,600}$/, "at most 600 ASCII characters, no control characters");
+const notTooMany = (pairs: object) => Object.keys(pairs).length <= METADATA_PAIRS_MAX;
+const TOO_MANY = `at most ${METADATA_PAIRS_MAX} pairs`;
+
+/** The customer's own notes on an organization or a user, within the limits of the WorkOS API. */
+export const metadata = z.record(metadataName, metadataValue).refine(notTooMany, TOO_MANY);
+
+/** What is to be merged into the notes; null takes a name away. */
+export const metadataChange = z.record(metadataName, metadataValue.nullable()).refine(notTooMany, TOO_MANY).optional();
+
+/** Why something is done, in the caller's words; kept in the ledger's entry. */
+export const reason = displayName.max(500, "at most 500 characters").optional();
+
+/** The members that are there: to the ledger, absent is not the same as undefined. */
+export function given<Fields extends object>(fields: Fields): { [Name in keyof Fields]?: Exclude<Fields[Name], undefined> } {
+  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as {
+    [Name in keyof Fields]?: Exclude<Fields[Name], undefined>;
+  };
+}

@@ -5,6 +5,7 @@ import { assemblePage, walkOf } from "../../core/page.ts";
 import { membershipSchema } from "../ledger/view.ts";
 import { ApiError, invalid, notFound } from "./api-error.ts";
 import { endpoint, type Section } from "./endpoint.ts";
+import { reason } from "./fields.ts";
 import { pageQuery } from "./query.ts";
 import { changed, created, ended, ENDED, inForce, ok, pageOf } from "./reply.ts";
 import { send } from "./send.ts";
@@ -12,8 +13,8 @@ import { send } from "./send.ts";
 const roleSlug = z.string().min(1).max(48);
 /** A role, as `role_slug` or as the one member of `role_slugs`. */
 const roleFields = { role_slug: roleSlug.optional(), role_slugs: z.array(roleSlug).length(1, "must name one role").optional() } as const;
-/** Every membership there is is active: other statuses list nothing. */
-const ACTIVE = "active";
+/** Statuses there are; a membership is never `pending`, nobody has to accept one. */
+const STATUSES = ["active", "inactive"] as const;
 
 /** Endpoints on memberships. */
 export const memberships: Section = {
@@ -55,15 +56,21 @@ export const memberships: Section = {
       query: pageQuery("om").safeExtend({
         user_id: z.string().optional(),
         organization_id: z.string().optional(),
-        statuses: z.string().optional().describe("Separated by commas. All memberships there are are `active`."),
+        statuses: z.string().optional().describe("`active`, `inactive`, or both, separated by a comma. Absent: both."),
       }),
       replies: { 200: pageOf(membershipSchema) },
       errors: ["missing_user_id_or_organization_id"],
       handler: async ({ services: { cells }, query }) => {
         const { user_id, organization_id, statuses, ...page } = query;
         if (!user_id && !organization_id) throw new ApiError("missing_user_id_or_organization_id", "Send user_id or organization_id.");
-        if (statuses !== undefined && !statuses.split(",").includes(ACTIVE)) return ok(assemblePage(page, []));
-        const filter = { ...(user_id && { user_id }), ...(organization_id && { organization_id }) };
+        const wanted = STATUSES.filter((status) => statuses?.split(",").includes(status) ?? true);
+        const [status] = wanted;
+        if (status === undefined) return ok(assemblePage(page, []));
+        const filter = {
+          ...(user_id && { user_id }),
+          ...(organization_id && { organization_id }),
+          ...(wanted.length === 1 && { status }),
+        };
         const walk = walkOf(page);
         const slices = organization_id
           ? [await cells.ledger(cells.cellOf(organization_id)).listMemberships(filter, walk)]
@@ -105,16 +112,47 @@ export const memberships: Section = {
     }),
 
     endpoint({
+      method: "PUT",
+      path: "/user_management/organization_memberships/:organization_membership_id/deactivate",
+      operationId: "deactivateOrganizationMembership",
+      summary: "Keeps the user's keys in the organization from working",
+      description: "They stay as they are until the membership is active again; none can be made meanwhile.",
+      access: "portcullis:organizations:write",
+      body: z.object({ reason }),
+      replies: inForce(membershipSchema),
+      handler: async ({ services, params: { organization_membership_id }, body, terms }) => {
+        const { id, cell } = organization_membership_id;
+        return changed(await send(services, { type: "deactivate_membership", id }, { cell, terms, reason: body.reason }));
+      },
+    }),
+
+    endpoint({
+      method: "PUT",
+      path: "/user_management/organization_memberships/:organization_membership_id/reactivate",
+      operationId: "reactivateOrganizationMembership",
+      summary: "Lets the user's keys in the organization work again",
+      description: "With what the role allows now. A member whose role is gone needs another one first.",
+      access: "portcullis:organizations:write",
+      body: z.object({ reason }),
+      replies: inForce(membershipSchema),
+      handler: async ({ services, params: { organization_membership_id }, body, terms }) => {
+        const { id, cell } = organization_membership_id;
+        return changed(await send(services, { type: "reactivate_membership", id }, { cell, terms, reason: body.reason }));
+      },
+    }),
+
+    endpoint({
       method: "DELETE",
       path: "/user_management/organization_memberships/:organization_membership_id",
       operationId: "deleteOrganizationMembership",
       summary: "Ends a membership",
       description: "The user's keys in the organization end with it; the organization's own keys live on.",
       access: "portcullis:organizations:write",
+      body: z.object({ reason }),
       replies: ENDED,
-      handler: async ({ services, params: { organization_membership_id }, terms }) => {
+      handler: async ({ services, params: { organization_membership_id }, body, terms }) => {
         const { id, cell } = organization_membership_id;
-        return ended(await send(services, { type: "end_membership", id }, { cell, terms }));
+        return ended(await send(services, { type: "end_membership", id }, { cell, terms, reason: body.reason }));
       },
     }),
   ],

@@ -6,10 +6,10 @@ import { apiKeySchema, organizationSchema, type OrganizationView } from "../ledg
 import { notFound } from "./api-error.ts";
 import { createApiKey, createdApiKeySchema, newKeySchema } from "./create-api-key.ts";
 import { endpoint, type Section, type Services } from "./endpoint.ts";
-import { displayName, externalId } from "./fields.ts";
+import { displayName, externalId, externalIdChange, given, metadata, metadataChange, reason } from "./fields.ts";
 import type { Located } from "./path-parameters.ts";
 import { pageQuery, unsupportedFilter } from "./query.ts";
-import { created, ok, pageOf } from "./reply.ts";
+import { changed, created, ended, ENDED, inForceWithReceipt, ok, pageOf, settled } from "./reply.ts";
 import { send } from "./send.ts";
 
 /** Endpoints on organizations. */
@@ -22,13 +22,13 @@ export const organizations: Section = {
       operationId: "createOrganization",
       summary: "Makes an organization",
       access: "portcullis:organizations:write",
-      body: z.object({ name: displayName, external_id: externalId }),
+      body: z.object({ name: displayName, external_id: externalId, metadata: metadata.default({}) }),
       replies: { 201: organizationSchema },
+      errors: ["external_id_already_used"],
       handler: async ({ services, body, terms }) => {
         const cell = services.cells.cellOf(terms.repetition.commandId);
         const id = mintOrganizationId(services, cell);
-        const command = { type: "create_organization", id, name: body.name, external_id: body.external_id } as const;
-        return created(await send(services, command, { cell, terms }));
+        return created(await send(services, { type: "create_organization", id, ...body }, { cell, terms }));
       },
     }),
 
@@ -56,6 +56,85 @@ export const organizations: Section = {
 
     endpoint({
       method: "GET",
+      path: "/organizations/external_id/:external_id",
+      operationId: "getOrganizationByExternalId",
+      summary: "Reads the organization with an external id",
+      access: "portcullis:organizations:read",
+      replies: { 200: organizationSchema },
+      handler: async ({ services: { cells }, params: { external_id } }) => {
+        const id = await cells.home().externalIdHolder(external_id);
+        const found = id === null ? null : await cells.ledger(cells.cellOf(id)).organization(id);
+        if (found?.external_id !== external_id) throw notFound("Organization with the external id", external_id);
+        return ok(found);
+      },
+    }),
+
+    endpoint({
+      method: "PUT",
+      path: "/organizations/:organization_id",
+      operationId: "updateOrganization",
+      summary: "Changes what an organization is called and known by",
+      description: "What is absent stays. `metadata` is merged into what is there; null takes a name away.",
+      access: "portcullis:organizations:write",
+      body: z.object({ name: displayName.optional(), external_id: externalIdChange, metadata: metadataChange }),
+      replies: { 200: organizationSchema },
+      errors: ["external_id_already_used", "too_much_metadata", "platform_organization"],
+      handler: async ({ services, params: { organization_id }, body, terms }) => {
+        const { id, cell } = organization_id;
+        return settled(await send(services, { type: "update_organization", id, ...given(body) }, { cell, terms }));
+      },
+    }),
+
+    endpoint({
+      method: "POST",
+      path: "/organizations/:organization_id/suspend",
+      operationId: "suspendOrganization",
+      summary: "Keeps every key in an organization from working until it is resumed",
+      description: "Its own keys and its members'. They stay as they are; none can be made meanwhile.",
+      access: "portcullis:organizations:write",
+      body: z.object({ reason }),
+      replies: inForceWithReceipt(organizationSchema),
+      errors: ["platform_organization"],
+      handler: async ({ services, params: { organization_id }, body, terms }) => {
+        const { id, cell } = organization_id;
+        const committed = await send(services, { type: "suspend_organization", id }, { cell, terms, reason: body.reason });
+        return changed(committed, { receiptInBody: true });
+      },
+    }),
+
+    endpoint({
+      method: "POST",
+      path: "/organizations/:organization_id/resume",
+      operationId: "resumeOrganization",
+      summary: "Lets the keys of a suspended organization work again",
+      access: "portcullis:organizations:write",
+      body: z.object({ reason }),
+      replies: inForceWithReceipt(organizationSchema),
+      errors: ["platform_organization"],
+      handler: async ({ services, params: { organization_id }, body, terms }) => {
+        const { id, cell } = organization_id;
+        const committed = await send(services, { type: "resume_organization", id }, { cell, terms, reason: body.reason });
+        return changed(committed, { receiptInBody: true });
+      },
+    }),
+
+    endpoint({
+      method: "DELETE",
+      path: "/organizations/:organization_id",
+      operationId: "deleteOrganization",
+      summary: "Ends an organization with its memberships, its roles and every key in it",
+      access: "portcullis:organizations:write",
+      body: z.object({ reason }),
+      replies: ENDED,
+      errors: ["platform_organization"],
+      handler: async ({ services, params: { organization_id }, body, terms }) => {
+        const { id, cell } = organization_id;
+        return ended(await send(services, { type: "end_organization", id }, { cell, terms, reason: body.reason }));
+      },
+    }),
+
+    endpoint({
+      method: "GET",
       path: "/organizations/:organization_id/api_keys",
       operationId: "listOrganizationApiKeys",
       summary: "Lists the keys that the organization itself owns",
@@ -78,7 +157,7 @@ export const organizations: Section = {
       access: "portcullis:api_keys:write",
       body: newKeySchema,
       replies: { 201: createdApiKeySchema },
-      errors: ["permission_not_assignable", "invalid_expiry", "reply_unavailable"],
+      errors: ["permission_not_assignable", "invalid_expiry", "organization_suspended", "reply_unavailable"],
       handler: async ({ services, params: { organization_id }, body, terms }) =>
         createApiKey(services, { type: "organization", id: organization_id.id }, body, terms),
     }),

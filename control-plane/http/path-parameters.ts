@@ -46,6 +46,12 @@ export const PATH_PARAMETERS = {
   } satisfies PathParameter<string>,
   permission_slug: slug("Permission", "orders:read"),
   role_slug: slug("Role", "member"),
+  external_id: {
+    kind: "Organization or user with the external id",
+    description: "Id in the customer's own system.",
+    example: "crm-17",
+    parse: (text) => (text.length <= 255 ? text : undefined),
+  } satisfies PathParameter<string>,
   cell: {
     kind: "Cell",
     description: "Number of a cell, from 0.",

@@ -6,7 +6,7 @@ import { permissionSlug, PLATFORM_PERMISSION_PREFIX } from "../../core/permissio
 import { permissionSchema } from "../ledger/view.ts";
 import { notFound } from "./api-error.ts";
 import { endpoint, type Section } from "./endpoint.ts";
-import { displayName } from "./fields.ts";
+import { displayName, given } from "./fields.ts";
 import { pageQuery } from "./query.ts";
 import { changed, created, ended, ENDED, inForce, ok, pageOf } from "./reply.ts";
 import { send } from "./send.ts";
@@ -89,7 +89,7 @@ export const permissions: Section = {
           slug: permission_slug,
           ...(body.name !== undefined && { name: body.name }),
           ...(body.description !== undefined && { description: body.description }),
-          ...(body.enabled_for && { enabled_for: defined(body.enabled_for) }),
+          ...(body.enabled_for && { enabled_for: given(body.enabled_for) }),
         } as const;
         return changed(await send(services, command, { cell: HOME_CELL, terms }));
       },
@@ -109,14 +109,3 @@ export const permissions: Section = {
     }),
   ],
 };
-
-/** The members that are there: absent is not the same as undefined to the ledger. */
-function defined(flags: { readonly user_api_keys?: boolean | undefined; readonly organization_api_keys?: boolean | undefined }): {
-  user_api_keys?: boolean;
-  organization_api_keys?: boolean;
-} {
-  return {
-    ...(flags.user_api_keys !== undefined && { user_api_keys: flags.user_api_keys }),
-    ...(flags.organization_api_keys !== undefined && { organization_api_keys: flags.organization_api_keys }),
-  };
-}

@@ -48,6 +48,11 @@ export function created({ reply }: Committed, more: Readonly<Record<string, unkn
   return { status: 201, body: { ...reply, ...more } };
 }
 
+/** 200 with what was changed where no record speaks of it: then it takes nothing away from anyone. */
+export function settled({ reply }: Committed): Reply<200, LedgerReply> {
+  return { status: 200, body: reply };
+}
+
 /**
  * 200 with what was changed. With `receiptInBody` (our own endpoints; WorkOS's shapes stay as they are) the receipt is a member of the
  * body. While the change is not in force everywhere, which only happens to who asked for that: 202.

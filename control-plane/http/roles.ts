@@ -4,14 +4,14 @@ import { HOME_CELL, mintId } from "../../core/identifier.ts";
 import { roleSchema } from "../ledger/view.ts";
 import { notFound } from "./api-error.ts";
 import { endpoint, type Section } from "./endpoint.ts";
-import { displayName, permissionSlugs } from "./fields.ts";
-import { changed, created, inForce, listOf, ok } from "./reply.ts";
+import { given, permissionSlugs, reason } from "./fields.ts";
+import { changed, created, ended, ENDED, inForce, listOf, ok } from "./reply.ts";
+import { newRoleNames, ORGANIZATION_ROLE_PREFIX, permissionName, roleChange, roleSlug } from "./role-fields.ts";
 import { send } from "./send.ts";
 
 const newRole = z.object({
-  slug: z.string().regex(/^[a-z0-9][a-z0-9._-]{0,47}$/, "lower-case letters, digits, '.', '_', '-'; at most 48"),
-  name: displayName.max(48, "at most 48 characters"),
-  description: z.string().max(150, "at most 150 characters").nullish(),
+  slug: roleSlug.refine((slug) => !slug.startsWith(ORGANIZATION_ROLE_PREFIX), "'org-…' are roles that organizations make for themselves"),
+  ...newRoleNames,
 });
 
 /** Endpoints on the roles of the installation. */
@@ -72,6 +72,64 @@ export const roles: Section = {
         const command = { type: "set_role_permissions", slug: role_slug, permissions: body.permissions } as const;
         return changed(await send(services, command, { cell: HOME_CELL, terms }));
       },
+    }),
+
+    endpoint({
+      method: "PATCH",
+      path: "/authorization/roles/:role_slug",
+      operationId: "updateRole",
+      summary: "Changes what a role is called",
+      access: "portcullis:permissions:write",
+      body: roleChange,
+      replies: inForce(roleSchema),
+      errors: ["not_yet_effective"],
+      handler: async ({ services, params: { role_slug }, body, terms }) => {
+        const command = { type: "update_role", slug: role_slug, ...given(body) } as const;
+        return changed(await send(services, command, { cell: HOME_CELL, terms }));
+      },
+    }),
+
+    endpoint({
+      method: "POST",
+      path: "/authorization/roles/:role_slug/permissions",
+      operationId: "addRolePermission",
+      summary: "Lets a role allow one permission more",
+      access: "portcullis:permissions:write",
+      body: permissionName,
+      replies: inForce(roleSchema),
+      errors: ["permission_not_assignable", "not_yet_effective"],
+      handler: async ({ services, params: { role_slug }, body, terms }) => {
+        const command = { type: "add_role_permission", slug: role_slug, permission: body.slug } as const;
+        return changed(await send(services, command, { cell: HOME_CELL, terms }));
+      },
+    }),
+
+    endpoint({
+      method: "DELETE",
+      path: "/authorization/roles/:role_slug/permissions/:permission_slug",
+      operationId: "removeRolePermission",
+      summary: "Takes one permission from a role",
+      description: "By the very name the role holds it by: 404 for one that only a wildcard covers.",
+      access: "portcullis:permissions:write",
+      replies: inForce(roleSchema),
+      errors: ["not_yet_effective"],
+      handler: async ({ services, params: { role_slug, permission_slug }, terms }) => {
+        const command = { type: "remove_role_permission", slug: role_slug, permission: permission_slug } as const;
+        return changed(await send(services, command, { cell: HOME_CELL, terms }));
+      },
+    }),
+
+    endpoint({
+      method: "DELETE",
+      path: "/authorization/roles/:role_slug",
+      operationId: "deleteRole",
+      summary: "Removes a role that no member of any organization has",
+      access: "portcullis:permissions:write",
+      body: z.object({ reason }),
+      replies: ENDED,
+      errors: ["role_has_assignments", "not_yet_effective"],
+      handler: async ({ services, params: { role_slug }, body, terms }) =>
+        ended(await send(services, { type: "delete_role", slug: role_slug }, { cell: HOME_CELL, terms, reason: body.reason })),
     }),
   ],
 };

@@ -8,6 +8,8 @@ import { keyLife } from "./key-life.ts";
 import { keyRevocations } from "./key-revocations.ts";
 import { ledgerInspection } from "./ledger-inspection.ts";
 import { memberships } from "./memberships.ts";
+import { endingPreviews } from "./ending-previews.ts";
+import { organizationRoles } from "./organization-roles.ts";
 import { organizations } from "./organizations.ts";
 import { permissions } from "./permissions.ts";
 import { receipts } from "./receipts.ts";
@@ -24,6 +26,8 @@ export const SECTIONS: readonly Section[] = [
   memberships,
   permissions,
   roles,
+  organizationRoles,
+  endingPreviews,
   routeTable,
   receipts,
   ledgerInspection,

@@ -6,17 +6,27 @@ import { apiKeySchema, userSchema, type UserView } from "../ledger/view.ts";
 import { notFound } from "./api-error.ts";
 import { createApiKey, createdApiKeySchema, newKeySchema } from "./create-api-key.ts";
 import { endpoint, type Section, type Services } from "./endpoint.ts";
-import { displayName, externalId } from "./fields.ts";
+import { displayName, externalId, externalIdChange, given, metadata, metadataChange, reason } from "./fields.ts";
 import { pageQuery, unsupportedFilter } from "./query.ts";
-import { created, ok, pageOf } from "./reply.ts";
+import { created, ended, ENDED, ok, pageOf, settled } from "./reply.ts";
 import { send } from "./send.ts";
 
 const optionalName = displayName.nullish().transform((name) => name ?? null);
+const emailAddress = z.email("must be an e-mail address").max(254);
 const newUser = z.object({
-  email: z.email("must be an e-mail address").max(254),
+  email: emailAddress,
   first_name: optionalName,
   last_name: optionalName,
   external_id: externalId,
+  metadata: metadata.default({}),
+});
+const nameChange = displayName.nullable().optional();
+const userChange = z.object({
+  email: emailAddress.optional(),
+  first_name: nameChange,
+  last_name: nameChange,
+  external_id: externalIdChange,
+  metadata: metadataChange,
 });
 
 /** Endpoints on users. */
@@ -31,7 +41,7 @@ export const users: Section = {
       access: "portcullis:users:write",
       body: newUser,
       replies: { 201: userSchema },
-      errors: ["user_already_exists"],
+      errors: ["user_already_exists", "external_id_already_used"],
       handler: async ({ services, body, terms }) => {
         const command = { type: "create_user", id: mintId("user", services.now(), services.randomBytes), ...body } as const;
         return created(await send(services, command, { cell: HOME_CELL, terms, codes: { already_exists: "user_already_exists" } }));
@@ -62,6 +72,50 @@ export const users: Section = {
 
     endpoint({
       method: "GET",
+      path: "/user_management/users/external_id/:external_id",
+      operationId: "getUserByExternalId",
+      summary: "Reads the user with an external id",
+      access: "portcullis:users:read",
+      replies: { 200: userSchema },
+      handler: async ({ services, params: { external_id } }) => {
+        const found = await services.cells.home().userByExternalId(external_id);
+        if (!found) throw notFound("User with the external id", external_id);
+        return ok(found);
+      },
+    }),
+
+    endpoint({
+      method: "PUT",
+      path: "/user_management/users/:user_id",
+      operationId: "updateUser",
+      summary: "Changes what a user is called and known by",
+      description: "What is absent stays. `metadata` is merged into what is there; null takes a name away.",
+      access: "portcullis:users:write",
+      body: userChange,
+      replies: { 200: userSchema },
+      errors: ["user_already_exists", "external_id_already_used", "too_much_metadata"],
+      handler: async ({ services, params, body, terms }) => {
+        const command = { type: "update_user", id: params.user_id, ...given(body) } as const;
+        return settled(await send(services, command, { cell: HOME_CELL, terms, codes: { already_exists: "user_already_exists" } }));
+      },
+    }),
+
+    endpoint({
+      method: "DELETE",
+      path: "/user_management/users/:user_id",
+      operationId: "deleteUser",
+      summary: "Ends a user with every membership and every key the user owns, in all organizations",
+      description: "The organizations' own keys live on, also those that the user made.",
+      access: "portcullis:users:write",
+      body: z.object({ reason }),
+      replies: ENDED,
+      errors: ["not_yet_effective"],
+      handler: async ({ services, params, body, terms }) =>
+        ended(await send(services, { type: "end_user", id: params.user_id }, { cell: HOME_CELL, terms, reason: body.reason })),
+    }),
+
+    endpoint({
+      method: "GET",
       path: "/user_management/users/:user_id/api_keys",
       operationId: "listUserApiKeys",
       summary: "Lists a user's keys, of one organization or of all",
@@ -88,7 +142,7 @@ export const users: Section = {
       access: "portcullis:api_keys:write",
       body: newKeySchema.extend({ organization_id: z.string().max(64) }),
       replies: { 201: createdApiKeySchema },
-      errors: ["permission_not_assignable", "membership_not_active", "invalid_expiry", "reply_unavailable"],
+      errors: ["permission_not_assignable", "membership_not_active", "invalid_expiry", "organization_suspended", "reply_unavailable"],
       handler: async ({ services, params, body, terms }) => {
         const { id } = await user(services, params.user_id);
         return createApiKey(services, { type: "user", id, organization_id: body.organization_id }, body, terms);

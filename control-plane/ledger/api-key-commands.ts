@@ -41,7 +41,12 @@ export function bootstrap(transaction: Transaction, command: Of<"bootstrap">): R
   const { sql, nowMs } = transaction;
   if (organizationView(sql, PLATFORM_ORGANIZATION_ID))
     refuse("already_bootstrapped", "This installation has its first key already. Use that one to make others.");
-  sql.exec("INSERT INTO organizations VALUES (?, 'Platform', NULL, ?, ?)", PLATFORM_ORGANIZATION_ID, nowMs, nowMs);
+  sql.exec(
+    "INSERT INTO organizations (id, name, created_at_ms, updated_at_ms) VALUES (?, 'Platform', ?, ?)",
+    PLATFORM_ORGANIZATION_ID,
+    nowMs,
+    nowMs,
+  );
   const owner = { type: "organization", id: PLATFORM_ORGANIZATION_ID } as const;
   return insertKey(
     transaction,
@@ -228,7 +233,9 @@ function grantable(transaction: Transaction, owner: ActiveRecord["owner"], permi
 
 function standingOwner(transaction: Transaction, owner: KeyOwner): ActiveRecord["owner"] {
   const organizationId = owner.type === "user" ? owner.organization_id : owner.id;
-  if (!organizationView(transaction.sql, organizationId)) refuse("entity_not_found", `Organization not found: ${quoteId(organizationId)}.`);
+  const organization =
+    organizationView(transaction.sql, organizationId) ?? refuse("entity_not_found", `Organization not found: ${quoteId(organizationId)}.`);
+  if (organization.suspended_at !== null) refuse("organization_suspended", "The organization is suspended. Resume it first.");
   return owner.type === "organization" ? owner : { ...owner, role: roleOf(transaction, owner.id, organizationId) };
 }
 
@@ -244,7 +251,11 @@ function ownerOfRow(transaction: Transaction, key: ApiKeyRow): ActiveRecord["own
 
 function roleOf(transaction: Transaction, userId: string, organizationId: string): string {
   const [row] = transaction.sql
-    .exec<{ role: string }>("SELECT role FROM memberships WHERE organization_id = ? AND user_id = ?", organizationId, userId)
+    .exec<{ role: string }>(
+      "SELECT role FROM memberships WHERE organization_id = ? AND user_id = ? AND status = 'active'",
+      organizationId,
+      userId,
+    )
     .toArray();
   return row?.role ?? refuse("membership_not_active", "The user has no active membership in this organization.", "organization_id");
 }

@@ -44,9 +44,14 @@ const SHOWN_KEYS = `(SELECT k.*,
     FROM tokens WHERE key_id = k.id AND ends_at_ms IS NOT NULL AND revoked_seq IS NULL) AS previous_secret
   FROM api_keys k)`;
 
-/** A key that has not been revoked (it may have expired), or undefined. */
+/** A key that has not been revoked (it may have expired) in an organization that has not ended, or undefined. */
 export function unrevokedKey(sql: SqlStorage, id: string): ApiKeyRow | undefined {
-  return sql.exec<ApiKeyRow>("SELECT * FROM api_keys WHERE id = ? AND revoked_seq IS NULL", id).toArray()[0];
+  return sql
+    .exec<ApiKeyRow>(
+      "SELECT k.* FROM api_keys k JOIN organizations o ON o.id = k.organization_id WHERE k.id = ? AND k.revoked_seq IS NULL",
+      id,
+    )
+    .toArray()[0];
 }
 
 /** A key's public shape, or null when it is revoked or unknown. */

@@ -1,8 +1,6 @@
-/** Commands on permissions and roles. They run in the home cell; the ledger then brings every other cell up to date before it answers. */
-import type { Subject } from "../../core/floor.ts";
+/** Commands on permissions. They run in the home cell; the ledger then brings every other cell up to date before it answers. */
 import { quoteId } from "../../core/identifier.ts";
-import { canonical, notCovered } from "../../core/permission.ts";
-import { permissionSlugs, permissionView, roleView, setCatalogueSeq, takeBack } from "./catalogue.ts";
+import { noteCatalogueChange, permissionSlugs, permissionView, takeBack } from "./catalogue.ts";
 import type { Command } from "./command.ts";
 import { refuse, type Transaction } from "./transaction.ts";
 
@@ -13,7 +11,11 @@ export function createPermission(transaction: Transaction, command: Of<"create_p
   const { sql, nowMs } = transaction;
   const { id, slug, name, description, enabled_for } = command;
   if (permissionView(sql, slug)) refuse("already_exists", `A permission with the slug '${slug}' exists already.`, "slug");
-  changed(transaction, transaction.append("permission.created", slug, { id, slug, name, description, enabled_for }), "catalogue");
+  noteCatalogueChange(
+    transaction,
+    transaction.append("permission.created", slug, { id, slug, name, description, enabled_for }),
+    "catalogue",
+  );
   sql.exec(
     "INSERT INTO permissions VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
     id,
@@ -35,7 +37,7 @@ export function updatePermission(transaction: Transaction, command: Of<"update_p
   const name = command.name ?? before.name;
   const description = command.description === undefined ? before.description : command.description;
   const enabled = { ...before.enabled_for, ...command.enabled_for };
-  changed(
+  noteCatalogueChange(
     transaction,
     transaction.append("permission.updated", command.slug, { slug: command.slug, name, description, enabled_for: enabled }),
     "catalogue",
@@ -56,44 +58,13 @@ export function updatePermission(transaction: Transaction, command: Of<"update_p
 export function deletePermission(transaction: Transaction, command: Of<"delete_permission">): Record<string, unknown> {
   const { sql, nowMs } = transaction;
   if (!permissionView(sql, command.slug)) missingPermission(command.slug);
-  changed(transaction, transaction.append("permission.deleted", command.slug, { slug: command.slug }), "catalogue");
+  noteCatalogueChange(transaction, transaction.append("permission.deleted", command.slug, { slug: command.slug }), "catalogue");
   sql.exec("DELETE FROM permissions WHERE slug = ?", command.slug);
   const change = { deleted: [command.slug], remaining: permissionSlugs(sql) };
   takeBack(sql, "roles", change, nowMs);
+  takeBack(sql, "organization_roles", change, nowMs);
   takeBack(sql, "api_keys", change, nowMs);
   return { slug: command.slug };
-}
-
-/** Adds a role without permissions. */
-export function createRole(transaction: Transaction, command: Of<"create_role">): Record<string, unknown> {
-  const { sql, nowMs } = transaction;
-  const { id, slug, name, description } = command;
-  if (roleView(sql, slug)) refuse("already_exists", `A role with the slug '${slug}' exists already.`, "slug");
-  changed(transaction, transaction.append("role.created", slug, { id, slug, name, description }), null);
-  sql.exec("INSERT INTO roles VALUES (?, ?, ?, ?, '[]', ?, ?)", id, slug, name, description, nowMs, nowMs);
-  return { ...roleView(sql, slug) };
-}
-
-/** Sets what a role allows. The keys of everyone who has the role follow at once. */
-export function setRolePermissions(transaction: Transaction, command: Of<"set_role_permissions">): Record<string, unknown> {
-  const { sql, nowMs } = transaction;
-  const before = roleView(sql, command.slug) ?? refuse("entity_not_found", `Role not found: ${quoteId(command.slug)}.`);
-  const unknown = notCovered(command.permissions, permissionSlugs(sql));
-  if (unknown.length > 0) refuse("permission_not_assignable", `Not in the permission catalogue: ${unknown.join(", ")}.`, "permissions");
-  const permissions = canonical(command.permissions);
-  changed(
-    transaction,
-    transaction.append("role.updated", command.slug, { slug: command.slug, permissions, previous_permissions: before.permissions }),
-    `role:${command.slug}`,
-  );
-  sql.exec("UPDATE roles SET permissions = ?, updated_at_ms = ? WHERE slug = ?", JSON.stringify(permissions), nowMs, command.slug);
-  return { ...roleView(sql, command.slug) };
-}
-
-/** Notes the change; records that may hold something of it must be fetched again. A new role is in no record yet. */
-function changed(transaction: Transaction, seq: number, subject: Subject | null): void {
-  setCatalogueSeq(transaction.sql, seq);
-  if (subject !== null) transaction.raise(subject, "superseded", seq, true);
 }
 
 function missingPermission(slug: string): never {

@@ -16,7 +16,12 @@ export function takeCatalogue(transaction: Transaction, catalogue: Catalogue): v
   if (catalogue.homeSeq <= catalogueSeq(sql)) return;
   const before = catalogueOf(sql);
   const subjects = changedSubjects(before, catalogue);
-  const seq = transaction.append("catalogue.mirrored", "catalogue", { home_seq: catalogue.homeSeq, changed: subjects });
+  const deactivated = deactivateMembersOfDeletedRoles(transaction, before, catalogue);
+  const seq = transaction.append("catalogue.mirrored", "catalogue", {
+    home_seq: catalogue.homeSeq,
+    changed: subjects,
+    ...(deactivated.length > 0 && { deactivated_memberships: deactivated }),
+  });
   for (const subject of subjects) transaction.raise(subject, "superseded", seq);
   sql.exec("DELETE FROM permissions");
   sql.exec("DELETE FROM roles");
@@ -44,7 +49,9 @@ export function takeCatalogue(transaction: Transaction, catalogue: Catalogue): v
       Date.parse(r.updated_at),
     );
   setCatalogueSeq(sql, catalogue.homeSeq);
-  takeBack(sql, "api_keys", permissionsChange(before, catalogue), transaction.nowMs);
+  const change = permissionsChange(before, catalogue);
+  takeBack(sql, "organization_roles", change, transaction.nowMs);
+  takeBack(sql, "api_keys", change, transaction.nowMs);
 }
 
 /** The cells that have not confirmed the present catalogue. Only the home cell asks. */
@@ -74,7 +81,28 @@ function permissionsChange(before: Catalogue, after: Catalogue): CatalogueChange
 function changedSubjects(before: Catalogue, after: Catalogue): Subject[] {
   const permissionsOf = (catalogue: Catalogue) => JSON.stringify(catalogue.permissions.map((p) => [p.slug, p.enabled_for]));
   const subjects: Subject[] = permissionsOf(before) === permissionsOf(after) ? [] : ["catalogue"];
-  const held = new Map(before.roles.map((role) => [role.slug, JSON.stringify(role.permissions)]));
-  for (const role of after.roles) if (held.get(role.slug) !== JSON.stringify(role.permissions)) subjects.push(`role:${role.slug}`);
+  const rolesOf = (catalogue: Catalogue) =>
+    new Map(catalogue.roles.map((role) => [role.slug, JSON.stringify([role.id, role.permissions])]));
+  const [held, now] = [rolesOf(before), rolesOf(after)];
+  for (const slug of new Set([...held.keys(), ...now.keys()])) if (held.get(slug) !== now.get(slug)) subjects.push(`role:${slug}`);
   return subjects;
+}
+
+/**
+ * A role is deleted when nobody has it; whoever was given it here in the meantime has nothing by it. Such a member is inactive, so that
+ * a role which is made again under the old slug is theirs only when somebody says so.
+ */
+function deactivateMembersOfDeletedRoles({ sql, nowMs }: Transaction, before: Catalogue, after: Catalogue): string[] {
+  const ids = new Set(after.roles.map(({ id }) => id));
+  const deleted = before.roles.filter(({ id }) => !ids.has(id)).map(({ slug }) => slug);
+  return deleted.flatMap((slug) =>
+    sql
+      .exec<{ id: string }>(
+        "UPDATE memberships SET status = 'inactive', updated_at_ms = ? WHERE role = ? AND status = 'active' RETURNING id",
+        nowMs,
+        slug,
+      )
+      .toArray()
+      .map(({ id }) => id),
+  );
 }

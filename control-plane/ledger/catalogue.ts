@@ -1,8 +1,10 @@
 /** Permissions and roles of the installation. The home cell owns them; every other cell keeps a copy, so that it can check grants in its own transactions. */
+import type { Subject } from "../../core/floor.ts";
 import type { Slice, Walk } from "../../core/page.ts";
 import { covers, coversAny } from "../../core/permission.ts";
 import type { Catalogue } from "./contract.ts";
 import { isoTime } from "./iso-time.ts";
+import type { Transaction } from "./transaction.ts";
 import type { PermissionView, RoleView } from "./view.ts";
 import { walkTable } from "./walk-table.ts";
 
@@ -17,7 +19,8 @@ interface PermissionRow extends Record<string, SqlStorageValue> {
   updated_at_ms: number;
 }
 
-interface RoleRow extends Record<string, SqlStorageValue> {
+/** A role as stored. */
+export interface RoleRow extends Record<string, SqlStorageValue> {
   id: string;
   slug: string;
   name: string;
@@ -54,7 +57,10 @@ export function roleView(sql: SqlStorage, slug: string): RoleView | null {
 
 /** All roles by slug; there are few. */
 export function roleViews(sql: SqlStorage): RoleView[] {
-  return sql.exec<RoleRow>("SELECT * FROM roles ORDER BY slug").toArray().map(toRole);
+  return sql
+    .exec<RoleRow>("SELECT * FROM roles ORDER BY slug")
+    .toArray()
+    .map((row) => toRole(row));
 }
 
 /** The whole catalogue as this cell has it. */
@@ -66,6 +72,12 @@ export function catalogueOf(sql: SqlStorage): Catalogue {
 /** Seq of the home cell at which the catalogue last changed, as far as this cell knows. */
 export function catalogueSeq(sql: SqlStorage): number {
   return sql.exec<{ home_seq: number }>("SELECT home_seq FROM catalogue_state").one().home_seq;
+}
+
+/** Notes a change made by this entry; records that may hold something of it must be fetched again. What is new is in no record yet. */
+export function noteCatalogueChange(transaction: Transaction, seq: number, subject: Subject | null): void {
+  setCatalogueSeq(transaction.sql, seq);
+  if (subject !== null) transaction.raise(subject, "superseded", seq, "catalogue");
 }
 
 /** Notes a newer catalogue. */
@@ -83,7 +95,12 @@ export interface CatalogueChange {
  * Removes from roles or keys what was granted by a deleted permission and by none that remains, so that a permission which is made
  * again under an old slug is held by nobody.
  */
-export function takeBack(sql: SqlStorage, table: "roles" | "api_keys", { deleted, remaining }: CatalogueChange, nowMs: number): void {
+export function takeBack(
+  sql: SqlStorage,
+  table: "roles" | "organization_roles" | "api_keys",
+  { deleted, remaining }: CatalogueChange,
+  nowMs: number,
+): void {
   for (const slug of deleted) {
     const mention = slug.endsWith("*") ? `"${slug.slice(0, -1)}` : `"${slug}"`;
     const holders = sql.exec<{ id: string; permissions: string }>(
@@ -114,14 +131,15 @@ function toPermission(row: PermissionRow): PermissionView {
   };
 }
 
-function toRole(row: RoleRow): RoleView {
+/** A role's public shape. */
+export function toRole(row: RoleRow, type: RoleView["type"] = "EnvironmentRole"): RoleView {
   return {
     object: "role",
     id: row.id,
     slug: row.slug,
     name: row.name,
     description: row.description,
-    type: "EnvironmentRole",
+    type,
     resource_type_slug: "organization",
     permissions: JSON.parse(row.permissions) as string[],
     created_at: isoTime(row.created_at_ms),

@@ -24,6 +24,34 @@ export interface EnabledFor {
   readonly organization_api_keys: boolean;
 }
 
+/** A role of an organization, in its cell; without `organization_id` one of the installation, in the home cell. */
+export interface RoleName {
+  readonly organization_id?: string;
+  readonly slug: string;
+}
+
+/** What customers note about organizations and users. */
+export type Metadata = Readonly<Record<string, string>>;
+
+/** Metadata to be merged into what is there; null takes a key away. */
+export type MetadataChange = Readonly<Record<string, string | null>>;
+
+/** What is absent stays. */
+export interface OrganizationChange {
+  readonly name?: string;
+  readonly external_id?: string | null;
+  readonly metadata?: MetadataChange;
+}
+
+/** What is absent stays. */
+export interface UserChange {
+  readonly email?: string;
+  readonly first_name?: string | null;
+  readonly last_name?: string | null;
+  readonly external_id?: string | null;
+  readonly metadata?: MetadataChange;
+}
+
 /** What all commands on a minted token share; the token itself never reaches the ledger. */
 export interface MintedToken {
   readonly token_id: string;
@@ -67,7 +95,13 @@ export interface KeySetDigest {
 /** What can be asked of a cell. Ids are minted by the sender, times are milliseconds since the epoch, names are those of the HTTP API. */
 export type Command =
   // An organization's cell
-  | { readonly type: "create_organization"; readonly id: string; readonly name: string; readonly external_id: string | null }
+  | {
+      readonly type: "create_organization";
+      readonly id: string;
+      readonly name: string;
+      readonly external_id: string | null;
+      readonly metadata?: Metadata;
+    }
   | {
       readonly type: "create_membership";
       readonly id: string;
@@ -110,6 +144,7 @@ export type Command =
       readonly first_name: string | null;
       readonly last_name: string | null;
       readonly external_id: string | null;
+      readonly metadata?: Metadata;
     }
   | {
       readonly type: "create_permission";
@@ -127,8 +162,8 @@ export type Command =
       readonly enabled_for?: Partial<EnabledFor>;
     }
   | { readonly type: "delete_permission"; readonly slug: string }
-  | { readonly type: "create_role"; readonly id: string; readonly slug: string; readonly name: string; readonly description: string | null }
-  | { readonly type: "set_role_permissions"; readonly slug: string; readonly permissions: readonly string[] }
+  | (RoleName & { readonly type: "create_role"; readonly id: string; readonly name: string; readonly description: string | null })
+  | (RoleName & { readonly type: "set_role_permissions"; readonly permissions: readonly string[] })
   | {
       readonly type: "replace_routes";
       readonly routes: readonly Route[];
@@ -146,7 +181,27 @@ export type Command =
   | { readonly type: "bulk_revoke_api_keys"; readonly filter: KeyFilter; readonly expected: KeySetDigest }
   // The cell that a foreign key's digest hashes to
   /** Notes in which cell an imported key lives. */
-  | { readonly type: "place_imported_token"; readonly token_id: string; readonly cell: number };
+  | { readonly type: "place_imported_token"; readonly token_id: string; readonly cell: number }
+  // Tenancy. In an organization's cell:
+  | ({ readonly type: "update_organization"; readonly id: string } & OrganizationChange)
+  /** Keeps every key of the organization and of its members from working until it is resumed. */
+  | { readonly type: "suspend_organization"; readonly id: string }
+  | { readonly type: "resume_organization"; readonly id: string }
+  /** Ends an organization with its memberships, its roles and every key in it. */
+  | { readonly type: "end_organization"; readonly id: string }
+  /** Keeps the user's keys in that organization from working until the membership is active again. */
+  | { readonly type: "deactivate_membership"; readonly id: string }
+  | { readonly type: "reactivate_membership"; readonly id: string }
+  // In the home cell:
+  | ({ readonly type: "update_user"; readonly id: string } & UserChange)
+  /** Ends a user with all memberships and all keys the user owns, in every cell. */
+  | { readonly type: "end_user"; readonly id: string }
+  // Where the role is:
+  | (RoleName & { readonly type: "update_role"; readonly name?: string; readonly description?: string | null })
+  | (RoleName & { readonly type: "add_role_permission"; readonly permission: string })
+  | (RoleName & { readonly type: "remove_role_permission"; readonly permission: string })
+  /** Refused while anyone has the role. */
+  | (RoleName & { readonly type: "delete_role" });
 
 /** A command with who sends it and how it is recognised when it comes again. */
 export interface CommandEnvelope {
@@ -181,7 +236,13 @@ export interface Refusal {
     | "not_yet_effective"
     // The life of a key
     | "previous_secret_in_use"
-    | "preview_outdated";
+    | "preview_outdated"
+    // Tenancy
+    | "external_id_already_used"
+    | "too_much_metadata"
+    | "organization_suspended"
+    | "platform_organization"
+    | "role_has_assignments";
   readonly message: string;
   /** The input field at fault, if one is. */
   readonly field?: string;

@@ -7,9 +7,13 @@ import type { Slice, Walk } from "../../core/page.ts";
 import type { LeaseGrant, LeaseRequest } from "../../core/protocol/messages.ts";
 import type { RouteTable } from "../../core/route.ts";
 import type { CommandEnvelope, KeyFilter, Outcome } from "./command.ts";
+import type { Ending } from "./ending-preview.ts";
 import type { ChainCheck, ChainPosition } from "./journal.ts";
+import type { MembershipFilter } from "./tenancy.ts";
+import type { EndedUser } from "./user-endings.ts";
 import type {
   ApiKeyView,
+  EndingPreviewView,
   EntryView,
   MembershipView,
   OrganizationView,
@@ -65,7 +69,7 @@ export interface LedgerContract {
   /** A membership of an organization of this cell. */
   membership(id: string): Promise<MembershipView | null>;
   /** Memberships in this cell's organizations, of a user, of an organization, or of both. */
-  listMemberships(filter: { readonly user_id?: string; readonly organization_id?: string }, walk: Walk): Promise<Slice<MembershipView>>;
+  listMemberships(filter: MembershipFilter, walk: Walk): Promise<Slice<MembershipView>>;
   /** A user; only the home cell has them. */
   user(id: string): Promise<UserView | null>;
   /** Users, all or the one with an e-mail address; the home cell's. */
@@ -78,6 +82,26 @@ export interface LedgerContract {
   role(slug: string): Promise<RoleView | null>;
   /** All roles by slug, as this cell has them. */
   listRoles(): Promise<RoleView[]>;
+
+  // Tenancy
+  /** Takes users that have ended, and answers when nothing of theirs is accepted at any edge as far as this cell is concerned. */
+  endUsers(users: readonly EndedUser[]): Promise<void>;
+  /** How many members of this cell's organizations have a role of the installation. */
+  roleAssignments(slug: string): Promise<number>;
+  /** The home cell's: whether the organization may have the external id, which then nobody else is given. */
+  claimExternalId(externalId: string, organizationId: string): Promise<boolean>;
+  /** Whether an organization of this cell has the external id or may be about to. */
+  holdsExternalId(organizationId: string, externalId: string): Promise<boolean>;
+  /** The home cell's: the organization that an external id is meant for, or null. Whether it has it, its own cell knows. */
+  externalIdHolder(externalId: string): Promise<string | null>;
+  /** The user with an external id; only the home cell has users. */
+  userByExternalId(externalId: string): Promise<UserView | null>;
+  /** The role that a member of the organization has by this slug: the organization's own, or one of the installation. */
+  applicableRole(organizationId: string, slug: string): Promise<RoleView | null>;
+  /** All roles that members of the organization can have. */
+  applicableRoles(organizationId: string): Promise<RoleView[]>;
+  /** What would end in this cell with something. */
+  previewEnding(ending: Ending): Promise<EndingPreviewView>;
 
   /** Entries after a seq, oldest first, at most `limit`. */
   entries(afterSeq: number, limit: number): Promise<EntryView[]>;

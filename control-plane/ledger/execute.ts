@@ -3,12 +3,15 @@ import * as apiKeys from "./api-key-commands.ts";
 import * as catalogue from "./catalogue-commands.ts";
 import type { Command, CommandEnvelope, Outcome } from "./command.ts";
 import { latestSeq } from "./journal.ts";
+import * as memberships from "./membership-commands.ts";
+import * as organizations from "./organization-commands.ts";
+import * as roles from "./role-commands.ts";
 import { replaceRoutes } from "./route-commands.ts";
 import { placeImportedToken } from "./imported-tokens.ts";
 import { bulkRevokeApiKeys } from "./bulk-revocation.ts";
 import { revokePreviousSecret, rotateApiKey } from "./secret-commands.ts";
-import * as tenancy from "./tenancy-commands.ts";
 import { refuse, RefusalError, Transaction } from "./transaction.ts";
+import * as users from "./user-commands.ts";
 
 /** How long an Idempotency-Key is remembered. */
 export const COMMAND_KEPT_MS = 24 * 60 * 60 * 1000;
@@ -21,6 +24,11 @@ export function execute(storage: DurableObjectStorage, envelope: CommandEnvelope
     if (error instanceof RefusalError) return { ok: false, refusal: error.refusal };
     throw error;
   }
+}
+
+/** Whether a command was carried out before: then it only has to be answered again. */
+export function isRemembered(sql: SqlStorage, { commandId }: CommandEnvelope, nowMs: number): boolean {
+  return sql.exec("SELECT 1 FROM commands WHERE command_id = ? AND at_ms > ?", commandId, nowMs - COMMAND_KEPT_MS).toArray().length > 0;
 }
 
 /** Forgets commands older than {@link COMMAND_KEPT_MS}. */
@@ -73,15 +81,15 @@ function perform(sql: SqlStorage, envelope: CommandEnvelope, nowMs: number): Out
 function handle(transaction: Transaction, command: Command): Record<string, unknown> {
   switch (command.type) {
     case "create_organization":
-      return tenancy.createOrganization(transaction, command);
+      return organizations.createOrganization(transaction, command);
     case "create_user":
-      return tenancy.createUser(transaction, command);
+      return users.createUser(transaction, command);
     case "create_membership":
-      return tenancy.createMembership(transaction, command);
+      return memberships.createMembership(transaction, command);
     case "change_membership_role":
-      return tenancy.changeMembershipRole(transaction, command);
+      return memberships.changeMembershipRole(transaction, command);
     case "end_membership":
-      return tenancy.endMembership(transaction, command);
+      return memberships.endMembership(transaction, command);
     case "create_api_key":
       return apiKeys.createApiKey(transaction, command);
     case "update_api_key":
@@ -99,9 +107,9 @@ function handle(transaction: Transaction, command: Command): Record<string, unkn
     case "delete_permission":
       return catalogue.deletePermission(transaction, command);
     case "create_role":
-      return catalogue.createRole(transaction, command);
+      return roles.createRole(transaction, command);
     case "set_role_permissions":
-      return catalogue.setRolePermissions(transaction, command);
+      return roles.setRolePermissions(transaction, command);
     case "replace_routes":
       return replaceRoutes(transaction, command);
     // The life of a key
@@ -117,5 +125,30 @@ function handle(transaction: Transaction, command: Command): Record<string, unkn
       return bulkRevokeApiKeys(transaction, command);
     case "place_imported_token":
       return placeImportedToken(transaction, command);
+    // Tenancy
+    case "update_organization":
+      return organizations.updateOrganization(transaction, command);
+    case "suspend_organization":
+      return organizations.suspendOrganization(transaction, command);
+    case "resume_organization":
+      return organizations.resumeOrganization(transaction, command);
+    case "end_organization":
+      return organizations.endOrganization(transaction, command);
+    case "deactivate_membership":
+      return memberships.deactivateMembership(transaction, command);
+    case "reactivate_membership":
+      return memberships.reactivateMembership(transaction, command);
+    case "update_user":
+      return users.updateUser(transaction, command);
+    case "end_user":
+      return users.endUser(transaction, command);
+    case "update_role":
+      return roles.updateRole(transaction, command);
+    case "add_role_permission":
+      return roles.addRolePermission(transaction, command);
+    case "remove_role_permission":
+      return roles.removeRolePermission(transaction, command);
+    case "delete_role":
+      return roles.deleteRole(transaction, command);
   }
 }

@@ -14,6 +14,10 @@ import { floorsSince } from "./floors.ts";
 import { isoTime } from "./iso-time.ts";
 import type { ReceiptView } from "./view.ts";
 
+/** What of the home cell's doing every other cell must have taken before an entry is in force, as receipts keep it. */
+const AWAITED = { nothing: 0, catalogue: 1, endedUsers: 2 } as const;
+export type Awaited = keyof typeof AWAITED;
+
 interface ReceiptRow extends Record<string, SqlStorageValue> {
   seq: number;
   committed_at_ms: number;
@@ -85,9 +89,13 @@ export class InForceWatch {
     await Promise.all(this.#pending().map(({ seq }) => this.untilInForce(seq)));
   }
 
-  /** All other cells have taken what this cell changed up to an entry. */
-  confirmedByCells(upToSeq: number): void {
-    this.#ports.sql.exec("UPDATE receipts SET awaits_cells = 0 WHERE in_force_at_ms IS NULL AND awaits_cells = 1 AND seq <= ?", upToSeq);
+  /** All other cells have taken what this cell changed of that kind up to an entry. */
+  confirmedByCells(what: Awaited, upToSeq: number): void {
+    this.#ports.sql.exec(
+      "UPDATE receipts SET awaits_cells = 0 WHERE in_force_at_ms IS NULL AND awaits_cells = ? AND seq <= ?",
+      AWAITED[what],
+      upToSeq,
+    );
     this.#settle();
   }
 
@@ -151,8 +159,14 @@ export class InForceWatch {
 }
 
 /** Opens the receipt of an entry that raises floors. Only inside the entry's transaction. */
-export function openReceipt(sql: SqlStorage, seq: number, committedAtMs: number, awaitsCells: boolean): void {
-  sql.exec("INSERT OR IGNORE INTO receipts VALUES (?, ?, ?, NULL, NULL)", seq, committedAtMs, Number(awaitsCells));
+export function openReceipt(sql: SqlStorage, seq: number, committedAtMs: number, awaited: Awaited): void {
+  sql.exec(
+    `INSERT INTO receipts VALUES (?, ?, ?, NULL, NULL)
+     ON CONFLICT (seq) DO UPDATE SET awaits_cells = max(awaits_cells, excluded.awaits_cells)`,
+    seq,
+    committedAtMs,
+    AWAITED[awaited],
+  );
 }
 
 /** Forgets receipts of entries older than this that are in force. */

@@ -4,35 +4,40 @@
  * receipts) until it has happened; it is set in the same event as the commit, so no crash can lose it.
  */
 import { DurableObject } from "cloudflare:workers";
-import { HOME_CELL } from "../../core/identifier.ts";
 import type { Resolution } from "../../core/ledger-reader.ts";
 import type { Slice, Walk } from "../../core/page.ts";
 import type { LeaseGrant, LeaseRequest } from "../../core/protocol/messages.ts";
-import { worstCaseOf } from "../../core/protocol/tunables.ts";
 import { recordName } from "../../core/record.ts";
 import { ROUTES_RECORD_NAME, type RouteTable } from "../../core/route.ts";
-import { withDeadline } from "../../platform/deadline.ts";
+import { Cells } from "../cells.ts";
 import { controlPlaneConfiguration, type ControlPlaneConfiguration } from "../configuration.ts";
 import type { LedgerReplica } from "../ledger-replica.ts";
 import * as apiKeys from "./api-keys.ts";
 import * as catalogue from "./catalogue.ts";
-import { cellName, cellOfName } from "./cell-name.ts";
-import { cellsBehind, confirmMirror, takeCatalogue } from "./catalogue-mirror.ts";
 import { previewRevocation } from "./bulk-revocation.ts";
-import type { Command, CommandEnvelope, KeyFilter, Outcome, Refusal } from "./command.ts";
+import { cellOfName } from "./cell-name.ts";
+import { takeCatalogue } from "./catalogue-mirror.ts";
+import type { Actor, CommandEnvelope, KeyFilter, Outcome, Refusal } from "./command.ts";
 import type { Catalogue, LedgerContract } from "./contract.ts";
-import { COMMAND_KEPT_MS, execute, forgetOldCommands, nextForgettingAtMs } from "./execute.ts";
+import { hasEndedOrganization, sweepEndedOrganization } from "./ended-organizations.ts";
+import { previewEnding, type Ending } from "./ending-preview.ts";
+import { COMMAND_KEPT_MS, execute, forgetOldCommands, isRemembered, nextForgettingAtMs } from "./execute.ts";
+import { externalIdHolder, ExternalIdsUnderway } from "./external-ids.ts";
 import { cellOfImportedToken } from "./imported-tokens.ts";
 import { forgetOldReceipts, InForceWatch } from "./in-force.ts";
 import { latestSeq, readEntries, verifyChain, type ChainCheck, type ChainPosition } from "./journal.ts";
+import { applicableRole, applicableRoles, assignmentsOf } from "./organization-roles.ts";
+import { externalIdIn, OtherCells } from "./other-cells.ts";
 import { healPublication, nextPublicationAtMs, publishDue } from "./publications.ts";
 import { resolveToken } from "./resolve.ts";
 import { routeTable } from "./route-table.ts";
 import { migrate } from "./schema.ts";
 import * as tenancy from "./tenancy.ts";
 import { Transaction } from "./transaction.ts";
+import { takeEndedUsers, type EndedUser } from "./user-endings.ts";
 import type {
   ApiKeyView,
+  EndingPreviewView,
   EntryView,
   MembershipView,
   OrganizationView,
@@ -53,27 +58,20 @@ export interface LedgerEnv {
   readonly TAG_KEYS: string;
 }
 
-/** How long before a cell that did not take the catalogue is tried again, in ms. */
+/** How long before a cell that did not take what all must have is tried again, in ms. */
 const MIRROR_RETRY_MS = 1_000;
-/** What a cell may take to answer besides the time that its replicas may take, in ms. */
-const MIRROR_SLACK_MS = 5_000;
 /** How long before a pending receipt is looked at again if nothing else wakes the cell, in ms. */
 const RECEIPT_RETRY_MS = 5_000;
 
 /** Takes some 50 ms, during which the cell answers nobody else. */
 const ENTRIES_VERIFIED_AT_ONCE = 1_000;
 
-/** Commands that are in force only when every cell has them. */
-const CATALOGUE_COMMANDS: ReadonlySet<Command["type"]> = new Set([
-  "create_permission",
-  "update_permission",
-  "delete_permission",
-  "create_role",
-  "set_role_permissions",
-] as const);
-
 /** Refusals that tell a caller that what it wanted ended has ended: by another call, perhaps, that is still waiting to be in force. */
 const SAY_GONE: ReadonlySet<Refusal["code"]> = new Set(["entity_not_found", "api_key_already_expired"] as const);
+
+/** Who acts where nobody has asked for it just now. */
+const HOME: Actor = { type: "system", id: "home_cell" };
+const SYSTEM: Actor = { type: "system", id: "ledger" };
 
 const NOT_YET_EFFECTIVE: Outcome = {
   ok: false,
@@ -90,7 +88,8 @@ export class Ledger extends DurableObject<LedgerEnv> implements LedgerContract {
   readonly #configuration: ControlPlaneConfiguration;
   readonly #cell: number;
   readonly #inForce: InForceWatch;
-  #mirroring: Promise<boolean> | undefined;
+  readonly #otherCells: OtherCells;
+  readonly #externalIds: ExternalIdsUnderway;
 
   constructor(ctx: DurableObjectState, env: LedgerEnv) {
     super(ctx, env);
@@ -101,29 +100,58 @@ export class Ledger extends DurableObject<LedgerEnv> implements LedgerContract {
     migrate(ctx.storage);
     const { tunables } = this.#configuration;
     this.#inForce = new InForceWatch(this.#cell, { sql: this.#sql, replicas: env.LEDGER_REPLICA, tunables, now: Date.now });
+    const cells = new Cells(env.LEDGER, this.#configuration.cells);
+    this.#otherCells = new OtherCells(this.#cell, { sql: this.#sql, cells, self: this, inForce: this.#inForce, tunables });
+    this.#externalIds = new ExternalIdsUnderway(this.#sql);
     void ctx.blockConcurrencyWhile(() => this.#arm());
   }
 
   async execute(envelope: CommandEnvelope): Promise<Outcome> {
-    const outcome = execute(this.#storage, envelope, Date.now());
+    const claim = externalIdIn(envelope.command);
+    if (claim === null) return this.#carryOut(envelope);
+    return this.#externalIds.during(claim.externalId, claim.organizationId, () => this.#carryOut(envelope));
+  }
+
+  async #carryOut(envelope: CommandEnvelope): Promise<Outcome> {
+    const objection = isRemembered(this.#sql, envelope, Date.now()) ? null : await this.#otherCells.objectionTo(envelope.command);
+    const outcome: Outcome = objection ? { ok: false, refusal: objection } : execute(this.#storage, envelope, Date.now());
     if (outcome.ok) {
       this.#inForce.committed(outcome.seq);
       await this.#arm();
       if (!envelope.untilInForce) return { ...outcome, receipt: this.#inForce.receipt(outcome.seq) ?? null };
     }
     // Also when refused: "it is gone already" would be taken for "it is in force".
-    if (CATALOGUE_COMMANDS.has(envelope.command.type) && !(await this.#mirror())) return NOT_YET_EFFECTIVE;
+    if (!(await this.#otherCells.bring(envelope.command))) return NOT_YET_EFFECTIVE;
     if (outcome.ok) return { ...outcome, receipt: (await this.#inForce.untilInForce(outcome.seq)) ?? null };
     if (envelope.untilInForce && SAY_GONE.has(outcome.refusal.code)) await this.#inForce.untilAllInForce();
     return outcome;
   }
 
   async mirrorCatalogue(received: Catalogue): Promise<void> {
-    const transaction = new Transaction(this.#sql, Date.now(), { type: "system", id: "home_cell" });
+    const transaction = new Transaction(this.#sql, Date.now(), HOME);
     this.#storage.transactionSync(() => takeCatalogue(transaction, received));
     this.#inForce.committed(latestSeq(this.#sql));
     await this.#arm();
     await this.#inForce.untilAllInForce();
+  }
+
+  async endUsers(users: readonly EndedUser[]): Promise<void> {
+    const seqs = this.#storage.transactionSync(() => takeEndedUsers(this.#sql, users, Date.now()));
+    for (const seq of seqs) this.#inForce.committed(seq);
+    await this.#arm();
+    await this.#inForce.untilAllInForce();
+  }
+
+  async roleAssignments(slug: string): Promise<number> {
+    return assignmentsOf(this.#sql, { slug });
+  }
+
+  async claimExternalId(externalId: string, organizationId: string): Promise<boolean> {
+    return this.#otherCells.claimExternalId(externalId, organizationId);
+  }
+
+  async holdsExternalId(organizationId: string, externalId: string): Promise<boolean> {
+    return this.#externalIds.holds(organizationId, externalId);
   }
 
   /** Does what is due and sets the next alarm, also after a failure. */
@@ -131,9 +159,10 @@ export class Ledger extends DurableObject<LedgerEnv> implements LedgerContract {
     try {
       await publishDue(this.#storage, { kv: this.env.KEYS, tagKeys: this.#configuration.tagKeys, now: Date.now });
       // Not waited for: a cell that hangs must not keep the outbox standing.
-      this.ctx.waitUntil(this.#mirror());
+      this.ctx.waitUntil(this.#otherCells.bringAll());
       forgetOldCommands(this.#sql, Date.now());
       forgetOldReceipts(this.#sql, Date.now() - COMMAND_KEPT_MS);
+      this.#storage.transactionSync(() => sweepEndedOrganization(new Transaction(this.#sql, Date.now(), SYSTEM)));
     } finally {
       await this.#arm();
     }
@@ -183,10 +212,7 @@ export class Ledger extends DurableObject<LedgerEnv> implements LedgerContract {
     return tenancy.membershipView(this.#sql, id);
   }
 
-  async listMemberships(
-    filter: { readonly user_id?: string; readonly organization_id?: string },
-    walk: Walk,
-  ): Promise<Slice<MembershipView>> {
+  async listMemberships(filter: tenancy.MembershipFilter, walk: Walk): Promise<Slice<MembershipView>> {
     return tenancy.membershipSlice(this.#sql, filter, walk);
   }
 
@@ -214,6 +240,26 @@ export class Ledger extends DurableObject<LedgerEnv> implements LedgerContract {
     return catalogue.roleViews(this.#sql);
   }
 
+  async externalIdHolder(externalId: string): Promise<string | null> {
+    return externalIdHolder(this.#sql, externalId);
+  }
+
+  async userByExternalId(externalId: string): Promise<UserView | null> {
+    return tenancy.userByExternalId(this.#sql, externalId);
+  }
+
+  async applicableRole(organizationId: string, slug: string): Promise<RoleView | null> {
+    return applicableRole(this.#sql, organizationId, slug);
+  }
+
+  async applicableRoles(organizationId: string): Promise<RoleView[]> {
+    return applicableRoles(this.#sql, organizationId);
+  }
+
+  async previewEnding(ending: Ending): Promise<EndingPreviewView> {
+    return previewEnding(this.#sql, ending, Date.now());
+  }
+
   async entries(afterSeq: number, limit: number): Promise<EntryView[]> {
     return readEntries(this.#sql, afterSeq, limit);
   }
@@ -235,42 +281,15 @@ export class Ledger extends DurableObject<LedgerEnv> implements LedgerContract {
     if (seenStamp !== undefined && healPublication(this.#sql, name, seenStamp, latestSeq(this.#sql), Date.now())) await this.#arm();
   }
 
-  /** Brings the other cells' catalogues up to date; whether all have it, in force. One delivery at a time; who comes meanwhile takes part in the next. */
-  async #mirror(): Promise<boolean> {
-    if (this.#cell !== HOME_CELL) return true;
-    await this.#mirroring;
-    this.#mirroring ??= this.#deliverCatalogue().finally(() => (this.#mirroring = undefined));
-    return this.#mirroring;
-  }
-
-  async #deliverCatalogue(): Promise<boolean> {
-    const current = catalogue.catalogueOf(this.#sql);
-    const behind = cellsBehind(this.#sql, this.#configuration.cells, HOME_CELL);
-    const delivered = await Promise.allSettled(
-      behind.map(async (cell) => {
-        await withDeadline(this.env.LEDGER.getByName(cellName(cell)).mirrorCatalogue(current), this.#mirrorDeadlineMs());
-        confirmMirror(this.#sql, cell, current.homeSeq);
-      }),
-    );
-    const isComplete = delivered.every((delivery) => delivery.status === "fulfilled");
-    if (isComplete) this.#inForce.confirmedByCells(current.homeSeq);
-    return isComplete;
-  }
-
-  /** A cell answers when its replicas have: at worst, when their leases have run out. */
-  #mirrorDeadlineMs(): number {
-    return worstCaseOf(this.#configuration.tunables).revocationWithDeadReplicaMs + MIRROR_SLACK_MS;
-  }
-
   /** Sets the alarm for the earliest thing that is waiting. */
   async #arm(): Promise<void> {
     const nowMs = Date.now();
-    const isBehind = this.#cell === HOME_CELL && cellsBehind(this.#sql, this.#configuration.cells, HOME_CELL).length > 0;
     const waiting = [
       nextPublicationAtMs(this.#sql),
       nextForgettingAtMs(this.#sql),
-      isBehind ? nowMs + MIRROR_RETRY_MS : null,
+      this.#otherCells.isBehind ? nowMs + MIRROR_RETRY_MS : null,
       this.#inForce.hasPending ? nowMs + RECEIPT_RETRY_MS : null,
+      hasEndedOrganization(this.#sql) ? nowMs : null,
     ].filter((at) => at !== null);
     if (waiting.length > 0) await this.#storage.setAlarm(Math.max(nowMs, Math.min(...waiting)));
   }

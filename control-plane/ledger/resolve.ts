@@ -20,12 +20,17 @@ interface TokenRow extends Record<string, SqlStorageValue> {
   token_revoked_seq: number | null;
   disabled_at_ms: number | null;
   allowed_networks: string | null;
+  organization: string | null;
+  suspended_at_ms: number | null;
+  membership_status: string | null;
 }
 
 const TOKEN_ROW = `
   SELECT t.token_id, t.sha256, t.key_id, k.owner_type, k.organization_id, k.user_id, k.environment, k.permissions, k.expires_at_ms, k.revoked_seq, m.role,
-    t.ends_at_ms AS token_ends_at_ms, t.revoked_seq AS token_revoked_seq, k.disabled_at_ms, k.allowed_networks
+    t.ends_at_ms AS token_ends_at_ms, t.revoked_seq AS token_revoked_seq, k.disabled_at_ms, k.allowed_networks,
+    o.id AS organization, o.suspended_at_ms, m.status AS membership_status
   FROM tokens t JOIN api_keys k ON k.id = t.key_id
+  LEFT JOIN organizations o ON o.id = k.organization_id
   LEFT JOIN memberships m ON m.organization_id = k.organization_id AND m.user_id = k.user_id
   WHERE t.token_id = ?`;
 
@@ -51,7 +56,7 @@ export function resolveToken(sql: SqlStorage, tokenId: string, nowMs: number): K
     permissions: intersect(JSON.parse(row.permissions) as string[], holdablePermissions(sql, owner)),
     expires_at_ms: endOf(row.expires_at_ms, nowMs),
     secret_expires_at_ms: endOf(row.token_ends_at_ms, nowMs),
-    blocked: row.disabled_at_ms === null ? null : "key_disabled",
+    blocked: blockOf(row),
     allowed_networks: row.allowed_networks === null ? null : (JSON.parse(row.allowed_networks) as string[]),
   };
 }
@@ -60,8 +65,16 @@ function endOf(endsAtMs: number | null, nowMs: number): number | null {
   return endsAtMs !== null && endsAtMs <= nowMs ? 0 : endsAtMs;
 }
 
-/** The owner as it stands now; undefined for a user who is no member any more. */
+/** What keeps the key from working though it has not ended. */
+function blockOf(row: TokenRow): ActiveRecord["blocked"] {
+  if (row.suspended_at_ms !== null) return "organization_suspended";
+  if (row.user_id !== null && row.membership_status !== "active") return "membership_inactive";
+  return row.disabled_at_ms === null ? null : "key_disabled";
+}
+
+/** The owner as it stands now; undefined in an organization that has ended, and for a user who is no member any more. */
 function ownerOf(row: TokenRow): ActiveRecord["owner"] | undefined {
+  if (row.organization === null) return undefined;
   if (row.user_id === null) return { type: "organization", id: row.organization_id };
   if (row.role === null) return undefined;
   return { type: "user", id: row.user_id, organization_id: row.organization_id, role: row.role };

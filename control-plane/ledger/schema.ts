@@ -135,6 +135,29 @@ export const MIGRATIONS: readonly string[] = [
   CREATE INDEX api_key_tags_of_key ON api_key_tags (key_id, tag);
 
   CREATE TABLE imported_tokens (token_id TEXT PRIMARY KEY, cell INTEGER NOT NULL) STRICT;
+    `,
+  // Tenancy: organizations that are suspended, ended or known by an external id, members that are inactive, roles of organizations, users that are gone.
+  `
+  ALTER TABLE organizations ADD COLUMN metadata TEXT NOT NULL DEFAULT '{}';
+  ALTER TABLE organizations ADD COLUMN suspended_at_ms INTEGER;
+  ALTER TABLE users ADD COLUMN metadata TEXT NOT NULL DEFAULT '{}';
+  CREATE INDEX users_by_external_id ON users (external_id) WHERE external_id IS NOT NULL;
+  ALTER TABLE memberships ADD COLUMN status TEXT NOT NULL DEFAULT 'active';
+  CREATE INDEX memberships_by_role ON memberships (role, organization_id);
+  CREATE INDEX IF NOT EXISTS api_keys_in_organization ON api_keys (organization_id, id) WHERE revoked_seq IS NULL;
+
+  CREATE TABLE organization_roles (
+    id TEXT PRIMARY KEY, organization_id TEXT NOT NULL, slug TEXT NOT NULL, name TEXT NOT NULL, description TEXT, permissions TEXT NOT NULL,
+    created_at_ms INTEGER NOT NULL, updated_at_ms INTEGER NOT NULL
+  ) STRICT;
+  CREATE UNIQUE INDEX organization_roles_once ON organization_roles (organization_id, slug);
+
+  CREATE TABLE organization_external_ids (external_id TEXT PRIMARY KEY, organization_id TEXT NOT NULL) STRICT;
+  CREATE TABLE ended_organizations (id TEXT PRIMARY KEY, seq INTEGER NOT NULL) STRICT;
+
+  CREATE TABLE ended_users (id TEXT PRIMARY KEY, home_seq INTEGER NOT NULL) STRICT;
+  CREATE INDEX ended_users_in_order ON ended_users (home_seq);
+  CREATE TABLE user_ending_deliveries (cell INTEGER PRIMARY KEY, home_seq INTEGER NOT NULL) STRICT;
   `,
 ];
 

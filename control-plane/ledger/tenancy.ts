@@ -10,6 +10,8 @@ interface OrganizationRow extends Record<string, SqlStorageValue> {
   external_id: string | null;
   created_at_ms: number;
   updated_at_ms: number;
+  metadata: string;
+  suspended_at_ms: number | null;
 }
 
 interface UserRow extends Record<string, SqlStorageValue> {
@@ -20,10 +22,11 @@ interface UserRow extends Record<string, SqlStorageValue> {
   external_id: string | null;
   created_at_ms: number;
   updated_at_ms: number;
+  metadata: string;
 }
 
 /** A membership as stored, with the organization's name. */
-interface MembershipRow extends Record<string, SqlStorageValue> {
+export interface MembershipRow extends Record<string, SqlStorageValue> {
   id: string;
   organization_id: string;
   organization_name: string;
@@ -31,6 +34,14 @@ interface MembershipRow extends Record<string, SqlStorageValue> {
   role: string;
   created_at_ms: number;
   updated_at_ms: number;
+  status: string;
+}
+
+/** Whose memberships, and which. */
+export interface MembershipFilter {
+  readonly user_id?: string;
+  readonly organization_id?: string;
+  readonly status?: MembershipView["status"];
 }
 
 const MEMBERSHIPS = "(SELECT m.*, o.name AS organization_name FROM memberships m JOIN organizations o ON o.id = m.organization_id)";
@@ -52,6 +63,12 @@ export function userView(sql: SqlStorage, id: string): UserView | null {
   return row ? toUser(row) : null;
 }
 
+/** The user with an external id, or null. */
+export function userByExternalId(sql: SqlStorage, externalId: string): UserView | null {
+  const [row] = sql.exec<UserRow>("SELECT * FROM users WHERE external_id = ?", externalId).toArray();
+  return row ? toUser(row) : null;
+}
+
 /** Users on a walk, all or those of one e-mail address. */
 export function userSlice(sql: SqlStorage, filter: { readonly email?: string }, walk: Walk): Slice<UserView> {
   return walkTable<UserRow, UserView>(sql, "users", { email: filter.email?.toLowerCase() }, walk, toUser);
@@ -62,6 +79,11 @@ export function membershipRow(sql: SqlStorage, id: string): MembershipRow | unde
   return sql.exec<MembershipRow>(`SELECT * FROM ${MEMBERSHIPS} WHERE id = ?`, id).toArray()[0];
 }
 
+/** All memberships that a user has in this cell. */
+export function membershipRowsOfUser(sql: SqlStorage, userId: string): MembershipRow[] {
+  return sql.exec<MembershipRow>(`SELECT * FROM ${MEMBERSHIPS} WHERE user_id = ? ORDER BY id`, userId).toArray();
+}
+
 /** A membership's public shape, or null. */
 export function membershipView(sql: SqlStorage, id: string): MembershipView | null {
   const row = membershipRow(sql, id);
@@ -69,12 +91,8 @@ export function membershipView(sql: SqlStorage, id: string): MembershipView | nu
 }
 
 /** Memberships of this cell's organizations on a walk. */
-export function membershipSlice(
-  sql: SqlStorage,
-  filter: { readonly user_id?: string; readonly organization_id?: string },
-  walk: Walk,
-): Slice<MembershipView> {
-  return walkTable<MembershipRow, MembershipView>(sql, MEMBERSHIPS, filter, walk, toMembership);
+export function membershipSlice(sql: SqlStorage, filter: MembershipFilter, walk: Walk): Slice<MembershipView> {
+  return walkTable<MembershipRow, MembershipView>(sql, MEMBERSHIPS, { ...filter }, walk, toMembership);
 }
 
 function toOrganization(row: OrganizationRow): OrganizationView {
@@ -83,8 +101,9 @@ function toOrganization(row: OrganizationRow): OrganizationView {
     id: row.id,
     name: row.name,
     domains: [],
-    metadata: {},
+    metadata: JSON.parse(row.metadata) as Record<string, string>,
     external_id: row.external_id,
+    suspended_at: row.suspended_at_ms === null ? null : isoTime(row.suspended_at_ms),
     created_at: isoTime(row.created_at_ms),
     updated_at: isoTime(row.updated_at_ms),
   };
@@ -104,7 +123,7 @@ function toUser(row: UserRow): UserView {
     last_sign_in_at: null,
     locale: null,
     external_id: row.external_id,
-    metadata: {},
+    metadata: JSON.parse(row.metadata) as Record<string, string>,
     created_at: isoTime(row.created_at_ms),
     updated_at: isoTime(row.updated_at_ms),
   };
@@ -117,7 +136,7 @@ function toMembership(row: MembershipRow): MembershipView {
     user_id: row.user_id,
     organization_id: row.organization_id,
     organization_name: row.organization_name,
-    status: "active",
+    status: row.status === "active" ? "active" : "inactive",
     directory_managed: false,
     custom_attributes: {},
     role: { slug: row.role },

@@ -2,7 +2,7 @@
 import type { Subject } from "../../core/floor.ts";
 import type { Actor, Refusal } from "./command.ts";
 import { raiseFloor } from "./floors.ts";
-import { openReceipt } from "./in-force.ts";
+import { openReceipt, type Awaited } from "./in-force.ts";
 import { append } from "./journal.ts";
 import { requestPublication } from "./publications.ts";
 
@@ -42,12 +42,17 @@ export class Transaction {
   }
 
   /**
-   * Voids every copy of what concerns the subject from before this entry. `awaitsCells`: it is in force only when all other
-   * cells have taken it, too.
+   * Voids every copy of what concerns the subject from before this entry, a command's last one. `awaited`: it is in force only when
+   * all other cells have taken that, too.
    */
-  raise(subject: Subject, kind: "revoked" | "superseded", seq: number, awaitsCells = false): void {
+  raise(subject: Subject, kind: "revoked" | "superseded", seq: number, awaited: Awaited = "nothing"): void {
     raiseFloor(this.sql, subject, kind, seq);
-    openReceipt(this.sql, seq, this.nowMs, awaitsCells);
+    openReceipt(this.sql, seq, this.nowMs, awaited);
+  }
+
+  /** The entry is in force only when all other cells have taken it, whether it raises floors here or not. */
+  awaitCells(awaited: Awaited, seq: number): void {
+    openReceipt(this.sql, seq, this.nowMs, awaited);
   }
 
   /** Has the records of all tokens of a key published again; a token that was ended by itself has its tombstone already. */

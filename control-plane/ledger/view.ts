@@ -59,7 +59,7 @@ export const apiKeySchema = z
   .meta({ id: "ApiKey" });
 export type ApiKeyView = View<typeof apiKeySchema>;
 
-/** An organization. `domains` and `metadata` are empty: the WorkOS shape has them. */
+/** An organization. `domains` is empty: the WorkOS shape has it. Since when it is suspended, or null. */
 export const organizationSchema = z
   .object({
     object: z.literal("organization"),
@@ -68,6 +68,7 @@ export const organizationSchema = z
     domains: z.array(z.never()),
     metadata: z.record(z.string(), z.string()),
     external_id: z.string().nullable(),
+    suspended_at: time.nullable(),
     ...dated,
   })
   .meta({ id: "Organization" });
@@ -95,7 +96,7 @@ export type UserView = View<typeof userSchema>;
 
 const roleNameSchema = z.object({ slug: z.string() });
 
-/** A user in an organization. Ended memberships are gone, so `status` is always `active`; `roles` holds the one `role`. */
+/** A user in an organization. Ended memberships are gone; the user's keys there work while it is active. `roles` holds the one `role`. */
 export const membershipSchema = z
   .object({
     object: z.literal("organization_membership"),
@@ -103,7 +104,7 @@ export const membershipSchema = z
     user_id: idOf("user"),
     organization_id: idOf("org"),
     organization_name: z.string(),
-    status: z.literal("active"),
+    status: z.enum(["active", "inactive"]),
     directory_managed: z.literal(false),
     custom_attributes: z.record(z.string(), z.never()),
     role: roleNameSchema,
@@ -129,7 +130,7 @@ export const permissionSchema = z
   .meta({ id: "Permission" });
 export type PermissionView = View<typeof permissionSchema>;
 
-/** A role and what it allows. */
+/** A role and what it allows: in every organization, or in the one that made it. */
 export const roleSchema = z
   .object({
     object: z.literal("role"),
@@ -137,13 +138,23 @@ export const roleSchema = z
     slug: z.string(),
     name: z.string(),
     description: z.string().nullable(),
-    type: z.literal("EnvironmentRole"),
+    type: z.enum(["EnvironmentRole", "OrganizationRole"]),
     resource_type_slug: z.literal("organization"),
     permissions: z.array(z.string()),
     ...dated,
   })
   .meta({ id: "Role" });
 export type RoleView = View<typeof roleSchema>;
+
+/** What would end with something, and the keys among it that were used last. */
+export const endingPreviewSchema = z
+  .object({
+    object: z.literal("ending_preview"),
+    memberships: z.number().int(),
+    api_keys: z.object({ total: z.number().int(), used_in_last_hour: z.number().int(), first: z.array(apiKeySchema) }),
+  })
+  .meta({ id: "EndingPreview" });
+export type EndingPreviewView = View<typeof endingPreviewSchema>;
 
 /** The proof that an entry is in force at every edge. Times by the cell's clock. */
 export const receiptSchema = z

@@ -79,7 +79,7 @@ describe("what is no endpoint", () => {
     ["PUT", "/organizations"],
     ["POST", "/routes"],
     ["POST", "/ledger/0/entries"],
-    ["PATCH", "/authorization/roles/member"],
+    ["PATCH", "/authorization/roles"],
     ["OPTIONS", "/organizations"],
   ])("%s %s is 404 in JSON", async (method, path) => {
     const token = await admin();

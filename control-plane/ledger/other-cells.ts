@@ -1,0 +1,160 @@
+/**
+ * What a cell asks of the others and tells them: the home cell brings them the catalogue and the users that have ended; before a
+ * commit that concerns more than one cell the others are asked. Every answer has a deadline.
+ */
+import { HOME_CELL } from "../../core/identifier.ts";
+import { worstCaseOf, type Tunables } from "../../core/protocol/tunables.ts";
+import { withDeadline } from "../../platform/deadline.ts";
+import type { Cells } from "../cells.ts";
+import { catalogueOf } from "./catalogue.ts";
+import { cellsBehind, confirmMirror } from "./catalogue-mirror.ts";
+import { CellDelivery } from "./cell-delivery.ts";
+import type { Command, Refusal } from "./command.ts";
+import type { LedgerContract } from "./contract.ts";
+import { externalIdHolder, giveExternalId } from "./external-ids.ts";
+import type { InForceWatch } from "./in-force.ts";
+import { cellsUntold, confirmUserEndings, latestEndedUserSeq, undeliveredUsers } from "./user-endings.ts";
+
+/** What a cell may take to answer, in ms; besides the time that its replicas may take, where something must be in force there. */
+const ANSWER_MS = 5_000;
+
+/** Commands whose effect on the catalogue every cell must have before they answer. */
+const CATALOGUE_COMMANDS: ReadonlySet<Command["type"]> = new Set([
+  "create_permission",
+  "update_permission",
+  "delete_permission",
+  "create_role",
+  "set_role_permissions",
+  "update_role",
+  "add_role_permission",
+  "remove_role_permission",
+  "delete_role",
+] as const);
+
+interface OtherCellsPorts {
+  readonly sql: SqlStorage;
+  readonly cells: Cells;
+  /** This cell itself, where it is the one to be asked. */
+  readonly self: LedgerContract;
+  readonly inForce: InForceWatch;
+  readonly tunables: Tunables;
+}
+
+/** One cell's dealings with the others. */
+export class OtherCells {
+  readonly #cell: number;
+  readonly #ports: OtherCellsPorts;
+  readonly #catalogue: CellDelivery;
+  readonly #endedUsers: CellDelivery;
+
+  constructor(cell: number, ports: OtherCellsPorts) {
+    this.#cell = cell;
+    this.#ports = ports;
+    const { inForce } = ports;
+    this.#catalogue = new CellDelivery(
+      () => this.#catalogueRound(),
+      (seq) => inForce.confirmedByCells("catalogue", seq),
+    );
+    this.#endedUsers = new CellDelivery(
+      () => this.#endedUsersRound(),
+      (seq) => inForce.confirmedByCells("endedUsers", seq),
+    );
+  }
+
+  /** Whether some cell has not confirmed what this one, the home cell, has for all. */
+  get isBehind(): boolean {
+    const { sql, cells } = this.#ports;
+    return (
+      this.#cell === HOME_CELL && cellsBehind(sql, cells.count, HOME_CELL).length + cellsUntold(sql, cells.count, HOME_CELL).length > 0
+    );
+  }
+
+  /** Brings to every cell what it lacks, as far as it can be reached. */
+  async bringAll(): Promise<void> {
+    if (this.#cell === HOME_CELL) await Promise.all([this.#catalogue.run(), this.#endedUsers.run()]);
+  }
+
+  /** Whether what such a command does has arrived in every cell; true for commands that concern one cell alone. */
+  async bring(command: Command): Promise<boolean> {
+    if (command.type === "end_user") return this.#endedUsers.run();
+    const isOfOneOrganization = "organization_id" in command && command.organization_id !== undefined;
+    return isOfOneOrganization || !CATALOGUE_COMMANDS.has(command.type) || this.#catalogue.run();
+  }
+
+  /** What speaks against a command in other cells, before it is carried out in this one; null for nothing. */
+  async objectionTo(command: Command): Promise<Refusal | null> {
+    const claim = externalIdIn(command);
+    if (claim !== null) return this.#claim(claim);
+    if (command.type === "delete_role" && command.organization_id === undefined) return this.#assignmentsElsewhere(command.slug);
+    return null;
+  }
+
+  /** In the home cell: names the organization for the external id, unless the one that is named for it holds it. */
+  async claimExternalId(externalId: string, organizationId: string): Promise<boolean> {
+    const { sql, cells } = this.#ports;
+    for (;;) {
+      const holder = externalIdHolder(sql, externalId);
+      const isOther = holder !== null && holder !== organizationId;
+      if (isOther && (await this.#answer(this.#ledger(cells.cellOf(holder)).holdsExternalId(holder, externalId)))) return false;
+      if (giveExternalId(sql, externalId, organizationId, holder)) return true;
+    }
+  }
+
+  async #claim({ externalId, organizationId }: ExternalIdClaim): Promise<Refusal | null> {
+    if (await this.#answer(this.#ledger(HOME_CELL).claimExternalId(externalId, organizationId))) return null;
+    return { code: "external_id_already_used", message: "Another organization has this external id.", field: "external_id" };
+  }
+
+  async #assignmentsElsewhere(slug: string): Promise<Refusal | null> {
+    const counts = await this.#answer(this.#ports.cells.everywhere((ledger) => ledger.roleAssignments(slug)));
+    const members = counts.reduce((sum, count) => sum + count, 0);
+    if (members === 0) return null;
+    return { code: "role_has_assignments", message: `${members} members have this role. Give them another one first.` };
+  }
+
+  #catalogueRound() {
+    const { sql, cells } = this.#ports;
+    const current = catalogueOf(sql);
+    const deliver = async (cell: number) => {
+      await withDeadline(this.#ledger(cell).mirrorCatalogue(current), this.#inForceDeadlineMs());
+      confirmMirror(sql, cell, current.homeSeq);
+    };
+    return { homeSeq: current.homeSeq, cells: cellsBehind(sql, cells.count, HOME_CELL), deliver };
+  }
+
+  #endedUsersRound() {
+    const { sql, cells } = this.#ports;
+    const deliver = async (cell: number) => {
+      for (let users = undeliveredUsers(sql, cell); users.length > 0; users = undeliveredUsers(sql, cell)) {
+        await withDeadline(this.#ledger(cell).endUsers(users), this.#inForceDeadlineMs());
+        confirmUserEndings(sql, cell, Math.max(...users.map(({ home_seq }) => home_seq)));
+      }
+    };
+    return { homeSeq: latestEndedUserSeq(sql), cells: cellsUntold(sql, cells.count, HOME_CELL), deliver };
+  }
+
+  /** A cell answers when its replicas have: at worst, when their leases have run out. */
+  #inForceDeadlineMs(): number {
+    return worstCaseOf(this.#ports.tunables).revocationWithDeadReplicaMs + ANSWER_MS;
+  }
+
+  #answer<Answer>(asked: Promise<Answer>): Promise<Answer> {
+    return withDeadline(asked, ANSWER_MS);
+  }
+
+  #ledger(cell: number): LedgerContract {
+    return cell === this.#cell ? this.#ports.self : this.#ports.cells.ledger(cell);
+  }
+}
+
+/** An external id that an organization is to have. */
+interface ExternalIdClaim {
+  readonly externalId: string;
+  readonly organizationId: string;
+}
+
+/** The external id that a command gives to an organization, or null. */
+export function externalIdIn(command: Command): ExternalIdClaim | null {
+  if (command.type !== "create_organization" && command.type !== "update_organization") return null;
+  return command.external_id ? { externalId: command.external_id, organizationId: command.id } : null;
+}
