@@ -7,6 +7,7 @@ import { LedgerReplica as RealLedgerReplica } from "../../control-plane/ledger-r
 import type { CommandEnvelope, Outcome } from "../../control-plane/ledger/command.ts";
 import type { Catalogue } from "../../control-plane/ledger/contract.ts";
 import { Ledger as RealLedger, type LedgerEnv } from "../../control-plane/ledger/ledger.ts";
+import type { EndedUser } from "../../control-plane/ledger/user-endings.ts";
 import type { Acknowledgement, LeaseGrant, LeaseRequest, Push, SyncAnswer, SyncRequest } from "../../core/protocol/messages.ts";
 import { PublishedApi } from "../published-api.ts";
 import { faultyKv } from "./faulty-kv.ts";
@@ -48,6 +49,11 @@ export class Ledger extends RealLedger {
   override async mirrorCatalogue(received: Catalogue): Promise<void> {
     if (ledgerFaults.notTakingCatalogue.has(this.ctx.id.name ?? "")) throw new Error("Network connection lost.");
     return super.mirrorCatalogue(received);
+  }
+
+  override async endUsers(users: readonly EndedUser[]): Promise<void> {
+    if (ledgerFaults.notEndingUsers.has(this.ctx.id.name ?? "")) throw new Error("Network connection lost.");
+    return super.endUsers(users);
   }
 
   override async grantLease(request: LeaseRequest): Promise<LeaseGrant | undefined> {

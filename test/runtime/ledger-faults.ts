@@ -8,6 +8,8 @@ export type LedgerFault = "throws" | "hangs" | undefined;
 export const ledgerFaults = {
   /** Cells, by their objects' names, that do not take a new catalogue. */
   notTakingCatalogue: new Set<string>(),
+  /** Cells, by their objects' names, that do not hear of ended users. */
+  notEndingUsers: new Set<string>(),
   /** What cells, by their objects' names, do on being asked for a lease. */
   onGrant: new Map<string, LedgerFault>(),
   /** Cells, by their objects' names, whose next alarm ends their life before it has done anything. */
