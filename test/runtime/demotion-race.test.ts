@@ -11,7 +11,7 @@ import { notCovered } from "../../core/permission.ts";
 import { Random } from "../random.ts";
 import { install, tokenIdOf, unissuedToken, type Installation, type IssuedKey } from "./installation.ts";
 import { envelope, minted, newId, replyOf } from "./ledger-commands.ts";
-import { observeGateway } from "./observed-gateway.ts";
+import { observeGateway, type ObservedGateway } from "./observed-gateway.ts";
 
 const SEED = 20_261_124;
 const INTERLEAVINGS = 1_000;
@@ -33,6 +33,7 @@ interface Lane {
   readonly cell: number;
   readonly role: string;
   readonly random: Random;
+  readonly gateway: ObservedGateway;
   userId: string;
   membershipId: string;
 }
@@ -123,7 +124,17 @@ async function newUser(): Promise<string> {
 async function openLane(at: number, random: Random): Promise<Lane> {
   const organization = await installation.organization();
   const cell = cellOfOrganization(organization, CELLS);
-  const lane = { name: `lane ${at}`, organization, cell, role: `org-lane-${at}`, random, userId: await newUser(), membershipId: "" };
+  const name = `lane ${at}`;
+  const lane = {
+    name,
+    organization,
+    cell,
+    role: `org-lane-${at}`,
+    random,
+    gateway: observeGateway(),
+    userId: await newUser(),
+    membershipId: "",
+  };
   const role = { organization_id: organization, slug: lane.role };
   await restored(cell, { type: "create_role", id: newId("role"), name: "Lane", description: null, ...role });
   await widenRole(lane);
@@ -161,7 +172,7 @@ async function effective({ cell }: Lane, key: IssuedKey): Promise<readonly strin
 }
 
 /** What a gateway decides. On a machine this busy its leases of 100 ms may run out while it asks; it refuses with 503 then, and is asked again. */
-async function decision(gateway: ReturnType<typeof observeGateway>, { value }: IssuedKey): Promise<number> {
+async function decision(gateway: ObservedGateway, { value }: IssuedKey): Promise<number> {
   for (;;) {
     const { status } = await gateway.send("/orders", { method: "POST", headers: { Authorization: `Bearer ${value}` } });
     if (status !== 503) return status;
@@ -170,11 +181,10 @@ async function decision(gateway: ReturnType<typeof observeGateway>, { value }: I
 
 /** One interleaving; how many of the racing requests were granted, and how many not. */
 async function race(lane: Lane, at: number): Promise<{ readonly granted: number; readonly refused: number }> {
-  const { random } = lane;
+  const { random, gateway } = lane;
   const [kind, demotion] = random.pick(Object.entries(DEMOTIONS)) ?? [];
   if (!demotion) throw new Error("there is no demotion");
   const what = `seed ${SEED}, ${lane.name}, interleaving ${at}: ${kind}`;
-  const gateway = observeGateway();
   const [standing, narrow] = await Promise.all([issue(lane, STRONG), issue(lane, WEAK)]);
   expect(await decision(gateway, standing.key), what).toBe(200);
 
