@@ -51,6 +51,12 @@ export class Ledger extends RealLedger {
     return super.mirrorCatalogue(received);
   }
 
+  override async claimExternalId(externalId: string, organizationId: string): Promise<boolean> {
+    const may = await super.claimExternalId(externalId, organizationId);
+    if (may) await ledgerFaults.claimsAnswered.get(externalId);
+    return may;
+  }
+
   override async endUsers(users: readonly EndedUser[]): Promise<void> {
     if (ledgerFaults.notEndingUsers.has(this.ctx.id.name ?? "")) throw new Error("Network connection lost.");
     return super.endUsers(users);

@@ -4,6 +4,7 @@ import { runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
 import { beforeAll, describe, expect, it } from "vitest";
 import { cellOfOrganization } from "../../core/identifier.ts";
 import { callControlPlane, install, type Installation, type Json } from "./installation.ts";
+import { ledgerFaults } from "./ledger-faults.ts";
 import { newId } from "./ledger-commands.ts";
 
 const CELLS = 4;
@@ -40,6 +41,18 @@ describe("an external id of an organization", () => {
     expect(answers.find(({ status }) => status === 409)?.body).toMatchObject({ code: "external_id_already_used" });
     const other = await installation.organization();
     expect((await installation.call("PUT", `/organizations/${other}`, { external_id: wanted })).status).toBe(409);
+  });
+
+  it("is not given to a second one while the first is about to take it", async () => {
+    const wanted = fresh();
+    const gate = Promise.withResolvers<void>();
+    ledgerFaults.claimsAnswered.set(wanted, gate.promise);
+    const first = create(wanted);
+    const isNamed = () => env.LEDGER.getByName("cell-0").externalIdHolder(wanted);
+    await expect.poll(isNamed).not.toBeNull();
+    expect((await create(wanted)).status).toBe(409);
+    gate.resolve();
+    expect((await first).status).toBe(201);
   });
 
   it("is the same organization's when the request comes twice, even at once", async () => {
