@@ -192,6 +192,7 @@ describe("what must be unique", () => {
   it.each([
     ["a permission's slug", "/authorization/permissions", { slug: "twice:read", name: "Twice" }, "permission_slug_conflict"],
     ["a role's slug", "/authorization/roles", { slug: "twice", name: "Twice" }, "role_slug_conflict"],
+    ["an organization's external_id", "/organizations", { name: "A", external_id: "7" }, "external_id_already_used"],
     ["a user's e-mail address", "/user_management/users", { email: "twice@example.com" }, "user_already_exists"],
   ])("%s is taken once; the second time is 409", async (_, path, json, code) => {
     expect((await ask(installation.adminKey, "POST", path, { json })).status).toBe(201);
@@ -210,14 +211,5 @@ describe("what must be unique", () => {
     const json = { user_id: userId, organization_id: organizationId, role_slug: "viewer" };
     const again = await changingNothing(() => ask(installation.adminKey, "POST", "/user_management/organization_memberships", { json }));
     expect(again).toMatchObject({ status: 409, body: { code: "organization_membership_already_exists" } });
-  });
-
-  it("an organization's external_id is the customer's own and may come again", async () => {
-    const [one, two] = [
-      await newOrganization({ json: { name: "A", external_id: "7" } }),
-      await newOrganization({ json: { name: "A", external_id: "7" } }),
-    ];
-    expect([one.body["external_id"], two.body["external_id"]]).toEqual(["7", "7"]);
-    expect(one.body["id"]).not.toBe(two.body["id"]);
   });
 });

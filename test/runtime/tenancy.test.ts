@@ -37,7 +37,8 @@ describe("an external id of an organization", () => {
   it("is one organization's alone, however many ask for it at once", async () => {
     const wanted = fresh();
     const answers = await Promise.all(Array.from({ length: 20 }, () => create(wanted)));
-    expect(answers.map(({ status }) => status).toSorted()).toEqual([201, ...Array.from({ length: 19 }, () => 409)]);
+    expect(answers.filter(({ status }) => status === 201)).toHaveLength(1);
+    expect(answers.filter(({ status }) => status === 409)).toHaveLength(19);
     expect(answers.find(({ status }) => status === 409)?.body).toMatchObject({ code: "external_id_already_used" });
     const other = await installation.organization();
     expect((await installation.call("PUT", `/organizations/${other}`, { external_id: wanted })).status).toBe(409);
