@@ -14,7 +14,9 @@ export function prose(text: string): Html {
 /** A schema: its type, and below that its members. */
 export function schemaHtml(schema: JsonSchema): Html {
   const inner = membersOf(schema);
-  return html`<div class="schema">${typeHtml(schema)}${inner}</div>`;
+  const [example] = schema.examples ?? [];
+  const shown = example === undefined ? "" : html`<p><span class="faint">For example</span> <code>${JSON.stringify(example)}</code></p>`;
+  return html`<div class="schema">${typeHtml(schema)}${inner}${shown}</div>`;
 }
 
 /** One member, parameter or header, with what is inside it. */
