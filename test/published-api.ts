@@ -91,5 +91,8 @@ export class PublishedApi {
 function isLike(template: string, pathname: string): boolean {
   const segments = template.split("/");
   const given = pathname.split("/");
-  return segments.length === given.length && segments.every((segment, at) => segment.startsWith("{") || segment === given[at]);
+  return (
+    segments.length === given.length &&
+    segments.every((segment, at) => (segment.startsWith("{") ? given[at] !== "" : segment === given[at]))
+  );
 }

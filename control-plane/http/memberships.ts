@@ -101,7 +101,7 @@ export const memberships: Section = {
       summary: "Gives a member another role",
       description: "The user's keys in the organization follow at once.",
       access: "portcullis:organizations:write",
-      body: z.object(roleFields),
+      body: z.object(roleFields).meta({ examples: [{ role_slug: "member" }] }),
       replies: inForce(membershipSchema),
       handler: async ({ services, params: { organization_membership_id }, body, terms }) => {
         const { id, cell } = organization_membership_id;

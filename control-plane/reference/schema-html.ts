@@ -14,7 +14,9 @@ export function prose(text: string): Html {
 /** A schema: its type, and below that its members. */
 export function schemaHtml(schema: JsonSchema): Html {
   const inner = membersOf(schema);
-  return html`<div class="schema">${typeHtml(schema)}${inner}</div>`;
+  const [example] = schema.examples ?? [];
+  const shown = example === undefined ? "" : html`<p><span class="faint">For example</span> <code>${JSON.stringify(example)}</code></p>`;
+  return html`<div class="schema">${typeHtml(schema)}${inner}${shown}</div>`;
 }
 
 /** One member, parameter or header, with what is inside it. */
@@ -38,35 +40,35 @@ function typeHtml(schema: JsonSchema): Html {
   const choices = choicesOf(schema);
   if (choices.length > 0) return joined(choices.map(typeHtml));
   if (schema.type === "array") return html`<span class="faint">array of</span> ${typeHtml(itemsOf(schema))}`;
-  if (schema.format !== undefined) return html`<span class="faint">${schema.type}, ${schema.format}</span>`;
-  return html`<span class="faint">${schema.type ?? "anything"}</span>`;
+  const type = [schema.type ?? "anything"].flat().join(" or ");
+  if (schema.format !== undefined) return html`<span class="faint">${type}, ${schema.format}</span>`;
+  return html`<span class="faint">${type}</span>`;
 }
 
 function joined(parts: readonly Html[]): Html {
   return html`${parts.map((part, at) => html`${at === 0 ? "" : " or "}${part}`)}`;
 }
 
+/** Pairs of keywords, and of what they count. */
 const BOUNDS = [
-  ["minLength", "at least $ characters"],
-  ["maxLength", "at most $ characters"],
-  ["minimum", "at least $"],
-  ["maximum", "at most $"],
-  ["minItems", "at least $ items"],
-  ["maxItems", "at most $ items"],
+  ["minLength", "maxLength", " characters"],
+  ["minimum", "maximum", ""],
+  ["minItems", "maxItems", " items"],
 ] as const;
 
 function boundsHtml(schema: JsonSchema): Html {
-  const bounds = BOUNDS.flatMap(([keyword, words]) => {
-    const bound = schema[keyword];
-    const isNoBound = bound === undefined || Math.abs(bound) === Number.MAX_SAFE_INTEGER;
-    return isNoBound ? [] : [words.replace("$", String(bound))];
+  const bounds = BOUNDS.flatMap(([least, most, of]) => {
+    const [from, to] = [bound(schema[least]), bound(schema[most])];
+    if (from === undefined) return to === undefined ? [] : [`At most ${to}${of}.`];
+    return to === undefined ? [`At least ${from}${of}.`] : [`${from === to ? from : `${from} to ${to}`}${of}.`];
   });
   const more = schema.default === undefined ? "" : html` Default: <code>${JSON.stringify(schema.default)}</code>.`;
-  return html`${bounds.length > 0 ? html`<span class="faint">${capitalised(bounds.join(", "))}.</span>` : ""}${more}`;
+  return html`<span class="faint">${bounds.join(" ")}</span>${more}`;
 }
 
-function capitalised(text: string): string {
-  return text.slice(0, 1).toUpperCase() + text.slice(1);
+/** A bound that is none but the size of a number is not worth saying. */
+function bound(value: number | undefined): number | undefined {
+  return value === undefined || Math.abs(value) === Number.MAX_SAFE_INTEGER ? undefined : value;
 }
 
 /** The members of an object, of an array's items, or of each choice. */
