@@ -9,6 +9,7 @@ import type { LedgerEnv } from "./ledger/ledger.ts";
 export { Ledger } from "./ledger/ledger.ts";
 export { LedgerReader } from "./ledger-reader.ts";
 export { LedgerReplica } from "./ledger-replica.ts";
+export { WebhookDispatcher } from "./webhooks/dispatcher.ts";
 
 const configuration = controlPlaneConfiguration(env);
 const bindings = env as unknown as LedgerEnv;

@@ -33,6 +33,12 @@ export function apiKeyView(sql: SqlStorage, id: string): ApiKeyView | null {
   return row ? toApiKey(row) : null;
 }
 
+/** A key's public shape, also after its end: then as it was when it ended; null when it is unknown. */
+export function apiKeyStored(sql: SqlStorage, id: string): ApiKeyView | null {
+  const [row] = sql.exec<ApiKeyRow>("SELECT * FROM api_keys WHERE id = ?", id).toArray();
+  return row ? toApiKey(row) : null;
+}
+
 /** Keys of an owner that have not been revoked, on a walk. A user's keys of one organization or of all in this cell. */
 export function apiKeySlice(
   sql: SqlStorage,

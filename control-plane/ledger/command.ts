@@ -98,6 +98,31 @@ export type Command =
       readonly routes: readonly Route[];
       /** The version the caller read, to refuse a lost update; null: replace whatever is there. */
       readonly expected_version: number | null;
+    }
+  // Webhook endpoints, in the home cell
+  | {
+      readonly type: "create_webhook_endpoint";
+      readonly id: string;
+      readonly endpoint_url: string;
+      readonly events: readonly string[];
+      readonly sealed_secret: string;
+    }
+  | {
+      readonly type: "update_webhook_endpoint";
+      readonly id: string;
+      readonly endpoint_url?: string;
+      readonly status?: "enabled" | "disabled";
+      readonly events?: readonly string[];
+    }
+  /** The secret before signs, too, for `overlap_ms` more. */
+  | { readonly type: "rotate_webhook_secret"; readonly id: string; readonly sealed_secret: string; readonly overlap_ms: number }
+  | { readonly type: "delete_webhook_endpoint"; readonly id: string }
+  /** From the endpoint's dispatcher; `version` is that of the settings under which it was given up. */
+  | {
+      readonly type: "disable_webhook_endpoint";
+      readonly id: string;
+      readonly version: number;
+      readonly reason: "gone" | "sustained_failure";
     };
 
 /** A command with who sends it and how it is recognised when it comes again. */
@@ -128,7 +153,9 @@ export interface Refusal {
     | "invalid_expiry"
     | "version_conflict"
     | "idempotency_key_reused"
-    | "not_yet_effective";
+    | "not_yet_effective"
+    // Webhook endpoints
+    | "webhook_endpoint_limit";
   readonly message: string;
   /** The input field at fault, if one is. */
   readonly field?: string;

@@ -7,8 +7,21 @@ import type { Slice, Walk } from "../../core/page.ts";
 import type { LeaseGrant, LeaseRequest } from "../../core/protocol/messages.ts";
 import type { RouteTable } from "../../core/route.ts";
 import type { CommandEnvelope, Outcome } from "./command.ts";
+import type { EventFilter, LocalPlace, SubjectEvent } from "./event-walk.ts";
 import type { ChainCheck, ChainPosition } from "./journal.ts";
-import type { ApiKeyView, EntryView, MembershipView, OrganizationView, PermissionView, ReceiptView, RoleView, UserView } from "./view.ts";
+import type {
+  ApiKeyView,
+  EntryView,
+  EventView,
+  MembershipView,
+  OrganizationView,
+  PermissionView,
+  ReceiptView,
+  RoleView,
+  UserView,
+} from "./view.ts";
+import type { SealedWebhookEndpoint } from "./webhook-endpoints.ts";
+import type { Subscription } from "./webhook-outbox.ts";
 
 /** Permissions and roles of the installation at a seq of the home cell, as every cell keeps a copy. */
 export interface Catalogue {
@@ -65,6 +78,21 @@ export interface LedgerContract {
   role(slug: string): Promise<RoleView | null>;
   /** All roles by slug, as this cell has them. */
   listRoles(): Promise<RoleView[]>;
+
+  /** Settles the cell's events up to a time (ms since the epoch), or up to its own now; answers that time. None is added at or before it any more. */
+  settleEvents(askedMs: number): Promise<number>;
+  /** Events on a walk over their ids. */
+  listEvents(filter: EventFilter, walk: Walk): Promise<Slice<EventView>>;
+  /** Events of some types after a place in this cell, oldest first, at most `limit`. */
+  eventsAfter(place: LocalPlace, types: readonly string[], limit: number): Promise<readonly SubjectEvent[]>;
+  /** An event of this cell. */
+  event(id: string): Promise<EventView | null>;
+  /** Has the cell report its events to the endpoint's dispatcher from now on. */
+  subscribeWebhook(endpointId: string): Promise<Subscription>;
+  /** A webhook endpoint; the home cell's. */
+  webhookEndpoint(id: string): Promise<SealedWebhookEndpoint | null>;
+  /** Webhook endpoints; the home cell's. */
+  listWebhookEndpoints(walk: Walk): Promise<Slice<SealedWebhookEndpoint>>;
 
   /** Entries after a seq, oldest first, at most `limit`. */
   entries(afterSeq: number, limit: number): Promise<EntryView[]>;

@@ -6,6 +6,7 @@ import { latestSeq } from "./journal.ts";
 import { replaceRoutes } from "./route-commands.ts";
 import * as tenancy from "./tenancy-commands.ts";
 import { refuse, RefusalError, Transaction } from "./transaction.ts";
+import * as webhooks from "./webhook-commands.ts";
 
 /** How long an Idempotency-Key is remembered. */
 export const COMMAND_KEPT_MS = 24 * 60 * 60 * 1000;
@@ -101,5 +102,16 @@ function handle(transaction: Transaction, command: Command): Record<string, unkn
       return catalogue.setRolePermissions(transaction, command);
     case "replace_routes":
       return replaceRoutes(transaction, command);
+    // Webhook endpoints
+    case "create_webhook_endpoint":
+      return webhooks.createWebhookEndpoint(transaction, command);
+    case "update_webhook_endpoint":
+      return webhooks.updateWebhookEndpoint(transaction, command);
+    case "rotate_webhook_secret":
+      return webhooks.rotateWebhookSecret(transaction, command);
+    case "delete_webhook_endpoint":
+      return webhooks.deleteWebhookEndpoint(transaction, command);
+    case "disable_webhook_endpoint":
+      return webhooks.disableWebhookEndpoint(transaction, command);
   }
 }

@@ -1,6 +1,7 @@
 /** What a command's handler works with: the cell's tables, its one entry, and the consequences that go with it. */
 import type { Subject } from "../../core/floor.ts";
 import type { Actor, Refusal } from "./command.ts";
+import { noteEvent } from "./events.ts";
 import { raiseFloor } from "./floors.ts";
 import { openReceipt } from "./in-force.ts";
 import { append } from "./journal.ts";
@@ -32,9 +33,11 @@ export class Transaction {
     this.actor = actor;
   }
 
-  /** Writes the command's entry. */
+  /** Writes the command's entry and notes its event. Before any state is changed: the event tells what was there before. */
   append(type: string, subject: string, payload: Record<string, unknown>): number {
-    return append(this.sql, this.nowMs, { actor: this.actor, type, subject, payload });
+    const seq = append(this.sql, this.nowMs, { actor: this.actor, type, subject, payload });
+    noteEvent(this.sql, seq, type, subject);
+    return seq;
   }
 
   /**

@@ -11,7 +11,7 @@ import { PublishedApi } from "../published-api.ts";
 import { faultyKv } from "./faulty-kv.ts";
 import { ledgerFaults, suffer } from "./ledger-faults.ts";
 
-export { LedgerReader } from "../../control-plane/index.ts";
+export { LedgerReader, WebhookDispatcher } from "../../control-plane/index.ts";
 
 let published: PublishedApi | undefined;
 
