@@ -5,6 +5,7 @@ import { limitsOf } from "./http/rate-limit.ts";
 import { Cells } from "./cells.ts";
 import { controlPlaneConfiguration } from "./configuration.ts";
 import type { LedgerEnv } from "./ledger/ledger.ts";
+import { Destinations } from "./webhooks/destinations.ts";
 
 export { Ledger } from "./ledger/ledger.ts";
 export { LedgerReader } from "./ledger-reader.ts";
@@ -20,6 +21,10 @@ const fetch = controlPlaneApp({
   now: () => Date.now(),
   randomBytes: (target) => crypto.getRandomValues(target),
   limits: limitsOf(configuration, Date.now),
+  webhooks: {
+    destinations: new Destinations({ ...configuration.webhooks, fetch: (url, init) => globalThis.fetch(url, init) }),
+    dispatcher: (endpointId) => bindings.WEBHOOK_DISPATCHER.getByName(endpointId),
+  },
 });
 
 /** Every request goes to the HTTP API. */

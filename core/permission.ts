@@ -55,6 +55,10 @@ export const PLATFORM_PERMISSIONS = [
   "portcullis:api_keys:write",
   "portcullis:api_keys:validate",
   "portcullis:ledger:read",
+  // Events and webhooks
+  "portcullis:events:read",
+  "portcullis:webhooks:read",
+  "portcullis:webhooks:write",
 ] as const;
 
 /** One of {@link PLATFORM_PERMISSIONS}. */

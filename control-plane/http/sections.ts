@@ -2,6 +2,7 @@
 import { apiKeys } from "./api-keys.ts";
 import { bootstrap } from "./bootstrap.ts";
 import type { Section } from "./endpoint.ts";
+import { events } from "./events.ts";
 import { health } from "./health.ts";
 import { ledgerInspection } from "./ledger-inspection.ts";
 import { memberships } from "./memberships.ts";
@@ -12,6 +13,7 @@ import { reference } from "./reference.ts";
 import { roles } from "./roles.ts";
 import { routeTable } from "./route-table.ts";
 import { users } from "./users.ts";
+import { webhookEndpoints } from "./webhook-endpoints.ts";
 
 /** In the order of the reference. */
 export const SECTIONS: readonly Section[] = [
@@ -23,6 +25,8 @@ export const SECTIONS: readonly Section[] = [
   roles,
   routeTable,
   receipts,
+  events,
+  webhookEndpoints,
   ledgerInspection,
   bootstrap,
   health,

@@ -214,7 +214,9 @@ export const deliverySchema = z
     attempts: z.array(attemptSchema),
     next_attempt_at: time
       .nullable()
-      .describe("Null when it has ended, when an earlier event about the same object is still on its way, or when the endpoint is disabled."),
+      .describe(
+        "Null when it has ended, when an earlier event about the same object is still on its way, or when the endpoint is disabled.",
+      ),
     created_at: time,
   })
   .meta({ id: "WebhookDelivery" });

@@ -5,14 +5,16 @@
 import { hmacSha256 } from "../../core/digest.ts";
 import { signatureHeaders, type SigningPorts, type SigningSecrets } from "../../core/webhook/signature.ts";
 import type { AttemptView } from "../ledger/view.ts";
-import type { Destinations } from "./destinations.ts";
+import type { Destinations, Fetch } from "./destinations.ts";
 
 /** What a receiver may take to answer, in ms. */
 const ATTEMPT_TIMEOUT_MS = 15_000;
 
 /** What an attempt works with. */
 export interface AttemptPorts {
-  readonly fetch: (request: Request) => Promise<Response>;
+  readonly fetch: Fetch;
+  /** Ends what takes longer. */
+  readonly timeout: (ms: number) => AbortSignal;
   readonly destinations: Destinations;
   readonly now: () => number;
 }
@@ -53,7 +55,7 @@ export async function attempt(what: Attempt, ports: AttemptPorts): Promise<Attem
 async function send(
   { url, eventId, body, secrets }: Attempt,
   atMs: number,
-  { fetch, destinations }: AttemptPorts,
+  { fetch, timeout, destinations }: AttemptPorts,
 ): Promise<Pick<AttemptResult, "status" | "error">> {
   if ((await destinations.faultOf(url)) !== undefined) return { status: null, error: "destination_not_allowed" };
   if (secrets === null) return { status: null, error: "secret_unreadable" };
@@ -63,9 +65,7 @@ async function send(
     ...signatureHeaders({ id: eventId, atMs, body }, secrets, SIGNING),
   };
   try {
-    const response = await fetch(
-      new Request(url, { method: "POST", headers, body, redirect: "manual", signal: AbortSignal.timeout(ATTEMPT_TIMEOUT_MS) }),
-    );
+    const response = await fetch(url, { method: "POST", headers, body, redirect: "manual", signal: timeout(ATTEMPT_TIMEOUT_MS) });
     await response.body?.cancel().catch(() => undefined);
     return { status: response.status, error: errorOfStatus(response.status) };
   } catch (error) {

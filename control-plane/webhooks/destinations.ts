@@ -13,8 +13,11 @@ interface DestinationPorts {
   readonly loopbackToo: boolean;
   /** A DNS over HTTPS server that answers JSON, or null to rely on the platform alone. */
   readonly resolver: URL | null;
-  readonly fetch: (request: Request) => Promise<Response>;
+  readonly fetch: Fetch;
 }
+
+/** The platform's fetch. */
+export type Fetch = (url: string, init: RequestInit) => Promise<Response>;
 
 /** Judges destinations. */
 export class Destinations {
@@ -51,8 +54,8 @@ export class Destinations {
     const question = new URL(resolver);
     question.searchParams.set("name", host);
     question.searchParams.set("type", type);
-    const request = new Request(question, { headers: { Accept: "application/dns-json" }, redirect: "manual" });
-    const response = await withDeadline(this.#ports.fetch(request), RESOLVER_TIMEOUT_MS);
+    const asked = this.#ports.fetch(question.href, { headers: { Accept: "application/dns-json" }, redirect: "manual" });
+    const response = await withDeadline(asked, RESOLVER_TIMEOUT_MS);
     if (!response.ok) throw new Error(`the resolver answered ${response.status}`);
     const { Answer = [] } = (await response.json()) as { Answer?: readonly { type: number; data: string }[] };
     return Answer.filter((record) => record.type === ADDRESS_RECORDS[type]).map((record) => record.data);

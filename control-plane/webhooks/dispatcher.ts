@@ -22,7 +22,7 @@ import { attempt, type AttemptResult } from "./attempt.ts";
 import { CellPlaces, type CellPlace } from "./cell-places.ts";
 import type { DispatcherContract, EndpointSettings, Redelivery } from "./contract.ts";
 import { DeliveryQueue, type DueDelivery } from "./delivery-queue.ts";
-import { Destinations } from "./destinations.ts";
+import { Destinations, type Fetch } from "./destinations.ts";
 import { EndpointState } from "./endpoint-state.ts";
 import { openWebhookSecret } from "./secret.ts";
 
@@ -33,13 +33,19 @@ export interface DispatcherEnv {
 
 /** The world outside, which tests replace. */
 export interface DispatcherPorts {
-  readonly fetch: (request: Request) => Promise<Response>;
+  readonly fetch: Fetch;
+  readonly timeout: (ms: number) => AbortSignal;
   readonly now: () => number;
   /** 0 to 1. */
   readonly random: () => number;
 }
 
-const REAL_PORTS: DispatcherPorts = { fetch: (request) => fetch(request), now: () => Date.now(), random: () => Math.random() };
+const REAL_PORTS: DispatcherPorts = {
+  fetch: (url, init) => fetch(url, init),
+  timeout: (ms) => AbortSignal.timeout(ms),
+  now: () => Date.now(),
+  random: () => Math.random(),
+};
 
 /** Simultaneous attempts; Workers allow six open connections. */
 const LANES = 5;
@@ -180,7 +186,7 @@ export class WebhookDispatcher extends DurableObject<DispatcherEnv> implements D
     if (!settings) return;
     const secrets = await this.#secrets(settings);
     const what = { url: settings.endpoint_url, eventId: id, body, secrets };
-    const result = await attempt(what, { fetch: this.#ports.fetch, destinations: this.#destinations, now: this.#ports.now });
+    const result = await attempt(what, { ...this.#ports, destinations: this.#destinations });
     this.#storage.transactionSync(() => this.#settle(number, result));
   }
 

@@ -204,8 +204,9 @@ interface Step {
 
 function steps(): fc.Arbitrary<Step[]> {
   const cell = fc.option(fc.integer({ min: 0, max: CELLS - 1 }), { nil: null, freq: 3 });
-  return fc.array(fc.record({ cell, pauseMs: fc.integer({ min: 0, max: 3 }), skewMs: fc.integer({ min: -50, max: 50 }) }), {
-    maxLength: 25,
+  return fc.array(fc.record({ cell, pauseMs: fc.integer({ min: 0, max: 60 }), skewMs: fc.integer({ min: -100, max: 100 }) }), {
+    minLength: 10,
+    maxLength: 40,
   });
 }
 
@@ -215,7 +216,7 @@ function skewedCells(now: () => number): Pick<LedgerContract, "settleEvents" | "
     const stub = env.LEDGER.getByName(`cell-${cell}`);
     return {
       settleEvents: (askedMs) =>
-        runInDurableObject(stub, (_ledger, { storage }) => settleEvents(storage.sql, askedMs, now() + 20 * cell - 30)),
+        runInDurableObject(stub, (_ledger, { storage }) => settleEvents(storage.sql, askedMs, now() + 10 * cell - 15)),
       listEvents: (filter, walk) => runInDurableObject(stub, (_ledger, { storage }) => eventSlice(storage.sql, cell, filter, walk)),
     };
   });
