@@ -44,9 +44,10 @@ export class CellPlaces {
     );
   }
 
-  /** The cell has events up to an entry. Of a cell not begun with nothing is noted: it tells where it is when it is. */
-  noteNews(cell: number, seq: number): void {
-    this.#sql.exec("UPDATE cells SET news_seq = max(news_seq, ?) WHERE cell = ?", seq, cell);
+  /** The cell has events up to an entry; whether that could be noted, which it cannot before the cell was begun with. */
+  noteNews(cell: number, seq: number): boolean {
+    const query = "UPDATE cells SET news_seq = max(news_seq, ?) WHERE cell = ? RETURNING cell";
+    return this.#sql.exec(query, seq, cell).toArray().length > 0;
   }
 
   /** The cells with something to read now. */

@@ -93,7 +93,8 @@ export class WebhookDispatcher extends DurableObject<DispatcherEnv> implements D
   async wake(cell: number, seq: number): Promise<boolean> {
     const { settings } = this.#state;
     if (!settings || settings.status === "deleted") return false;
-    this.#places.noteNews(cell, seq);
+    // Its subscription is on its way back to here: what the cell said then may be older than this.
+    if (!this.#places.noteNews(cell, seq)) throw new Error(`cell ${cell} is not yet subscribed to`);
     await this.#arm();
     return true;
   }

@@ -330,6 +330,20 @@ describe("an endpoint that takes nothing any more", () => {
   });
 });
 
+describe("a cell that reports", () => {
+  it("is not taken at its word before its subscription has come back, and is told when nobody listens", async () => {
+    const hook = await endpoint();
+    const dispatcher = env.WEBHOOK_DISPATCHER.getByName(hook.id);
+    await runInDurableObject(dispatcher, async (instance, { storage }) => {
+      storage.sql.exec("DELETE FROM cells WHERE cell = 2");
+      await expect(instance.wake(2, 1_000_000)).rejects.toThrow(/not yet subscribed/);
+      expect(await instance.wake(3, 1_000_000)).toBe(true);
+    });
+    const nobody = env.WEBHOOK_DISPATCHER.getByName("we_00000000000000000000000000");
+    expect(await runInDurableObject(nobody, (instance) => instance.wake(2, 1))).toBe(false);
+  });
+});
+
 describe("a redelivery", () => {
   it("sends an event once more, also one that was never for this endpoint, and no other tenant's id leads anywhere", async () => {
     const hook = await endpoint();
