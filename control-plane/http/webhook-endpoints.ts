@@ -181,12 +181,12 @@ export const webhookEndpoints: Section = {
       summary: "Sends an event to a webhook endpoint once more",
       description: "At once and out of order, whatever its type, also if it never was sent there. Answers before it has been sent.",
       access: "portcullis:webhooks:write",
-      replies: { 202: deliverySchema },
+      replies: { 200: deliverySchema },
       errors: ["webhook_endpoint_disabled"],
       handler: async ({ services, params: { webhook_endpoint_id, event_id } }) => {
         await standing(services, webhook_endpoint_id);
         const redelivery = await services.webhooks.dispatcher(webhook_endpoint_id).redeliver(event_id);
-        if (redelivery.ok) return { status: 202, body: redelivery.delivery };
+        if (redelivery.ok) return ok(redelivery.delivery);
         if (redelivery.reason === "no_such_event") throw notFound("Event", event_id);
         throw new ApiError("webhook_endpoint_disabled", "The webhook endpoint is disabled. Enable it to send it events.");
       },

@@ -4,6 +4,7 @@ import { evictDurableObject, runInDurableObject } from "cloudflare:test";
 import { Webhook } from "standardwebhooks";
 import { beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { Random } from "../random.ts";
+import type { EndpointSettings } from "../../control-plane/webhooks/contract.ts";
 import { callControlPlane, install, Installation, type Json } from "./installation.ts";
 import { accepting, cellsReport, hanging, nextAlarm, pass, webhookWorld, type Received, type Receiver } from "./webhook-world.ts";
 
@@ -341,6 +342,21 @@ describe("a cell that reports", () => {
     });
     const nobody = env.WEBHOOK_DISPATCHER.getByName("we_00000000000000000000000000");
     expect(await runInDurableObject(nobody, (instance) => instance.wake(2, 1))).toBe(false);
+  });
+});
+
+describe("settings", () => {
+  it("that arrive late do not undo newer ones", async () => {
+    const hook = await endpoint();
+    await runInDurableObject(env.WEBHOOK_DISPATCHER.getByName(hook.id), async (instance, { storage }) => {
+      const [row] = storage.sql.exec<{ settings: string }>("SELECT settings FROM endpoint").toArray();
+      const settings = JSON.parse(row?.settings ?? "") as EndpointSettings;
+      await instance.configure({ ...settings, version: settings.version - 1, endpoint_url: "https://elsewhere.example.com/" });
+    });
+    await installation.key(organizationId, []);
+    await cellsReport();
+    await pass(hook.id, 1_000);
+    expect(received(hook)).toHaveLength(1);
   });
 });
 
