@@ -55,7 +55,7 @@ export const eventType = z
 export const KEY_REVOKED = "api_key.revoked";
 
 /** A cell's own bookkeeping: the change itself is another cell's entry. */
-const SILENT_ENTRIES: ReadonlySet<string> = new Set(["catalogue.mirrored"]);
+const SILENT_ENTRIES: ReadonlySet<string> = new Set(["catalogue.mirrored", "api_key.placed"]);
 /** Entries whose event has another name. */
 const RENAMED_ENTRIES: Readonly<Record<string, string>> = { "installation.bootstrapped": "api_key.created" };
 

@@ -4,7 +4,7 @@
  */
 import { KEY_REVOKED, PART_MAX, placeOfEvent, type EventPlace } from "../../core/event.ts";
 import type { Slice, Walk } from "../../core/page.ts";
-import { apiKeyStored } from "./api-keys.ts";
+import { endedKeys } from "./ended-keys.ts";
 import { EVENT_ROWS, eventOfEndedKey, eventOfRow, sealEvents, type EventRow } from "./events.ts";
 import type { EventView } from "./view.ts";
 
@@ -130,31 +130,13 @@ function eventsOfEntry(
   const isWanted = (types?.includes(row.type) ?? true) && (organization_id === undefined || row.organization_id === organization_id);
   const own = isWanted && first === 0 && last >= 0 ? [{ event: eventOfRow(row, cell), subject, place: { seq, part: 0 } }] : [];
   const wantsKeys = row.ends_keys === 1 && (types?.includes(KEY_REVOKED) ?? true);
-  const keys = wantsKeys ? endedKeys(sql, row, { first, last, ascending, organization_id, limit }) : [];
-  const ended = keys.map(({ part, id }) => ({
-    event: eventOfEndedKey(row, cell, part, { ...apiKeyStored(sql, id) }),
-    subject: id,
-    place: { seq, part },
+  const keys = wantsKeys ? endedKeys(sql, row, { first: Math.max(1, first), last, ascending, organization_id, limit }) : [];
+  const ended = keys.map((key) => ({
+    event: eventOfEndedKey(sql, row, cell, key),
+    subject: key.id,
+    place: { seq, part: key.part },
   }));
   return (ascending ? [...own, ...ended] : [...ended, ...own]).slice(0, limit);
-}
-
-interface KeyWalk {
-  readonly first: number;
-  readonly last: number;
-  readonly ascending: boolean;
-  readonly organization_id: string | undefined;
-  readonly limit: number;
-}
-
-/** The number of a key's row is its part of the entry: rows are never removed, so it says the same for ever. */
-function endedKeys(sql: SqlStorage, { seq, subject }: EventRow, walk: KeyWalk): { part: number; id: string }[] {
-  const order = walk.ascending ? "ASC" : "DESC";
-  const query = `SELECT rowid AS part, id FROM api_keys WHERE revoked_seq = ? AND id != ? AND rowid >= ? AND rowid <= ?
-    AND (?5 IS NULL OR organization_id = ?5) ORDER BY rowid ${order} LIMIT ?6`;
-  return sql
-    .exec<{ part: number; id: string }>(query, seq, subject, Math.max(1, walk.first), walk.last, walk.organization_id ?? null, walk.limit)
-    .toArray();
 }
 
 /** Where a place in the order of all events lies in this cell: everything at or before it is at or before this. */

@@ -4,14 +4,24 @@
  * about the object can have changed. So an event shows the object as of its entry for ever, and whoever appends must do so
  * before changing state.
  *
- * An entry that ended keys has one more event for each of them, made up from the keys' own rows when read: they are not changed any more.
+ * An entry that ended keys has one more event for each of them, made up from the keys' own rows when read; see ended-keys.ts.
  *
  * Invariant: once a cell has said that its events are settled up to a time, it never appends an entry of that time or before. So a
  * listing that shows, of every cell, only what lies at or before a time to which all of them are settled can only grow at its end.
  */
-import { eventId, eventTypeOfEntry, KEY_REVOKED, objectKindOf, placeOfEvent, previousAttributes, sourceOfActor } from "../../core/event.ts";
+import {
+  eventId,
+  eventTypeOfEntry,
+  KEY_REVOKED,
+  objectKindOf,
+  PART_MAX,
+  placeOfEvent,
+  previousAttributes,
+  sourceOfActor,
+} from "../../core/event.ts";
 import { apiKeyStored, apiKeyView } from "./api-keys.ts";
 import { permissionView, roleView } from "./catalogue.ts";
+import { endedKeys, type EndedKey } from "./ended-keys.ts";
 import { isoTime } from "./iso-time.ts";
 import { membershipView, organizationView, userView } from "./tenancy.ts";
 import { webhookEndpointInEvents } from "./webhook-endpoints.ts";
@@ -56,7 +66,7 @@ export function sealEvents(sql: SqlStorage): void {
   for (const { seq, type, subject, before, payload } of open.toArray()) {
     const said = JSON.parse(payload) as Data;
     const data = dataOf(before === null ? undefined : (JSON.parse(before) as Data), objectOf(sql, type, subject), said);
-    const endsKeys = sql.exec("SELECT 1 FROM api_keys WHERE revoked_seq = ? AND id != ? LIMIT 1", seq, subject).toArray().length;
+    const endsKeys = endedKeys(sql, { seq, type, subject }, { first: 1, last: PART_MAX, ascending: true, limit: 1 }).length;
     sql.exec(
       "UPDATE events SET data = ?, organization_id = ?, ends_keys = ?, before = NULL WHERE seq = ?",
       JSON.stringify(data),
@@ -84,9 +94,10 @@ export function eventOfRow(row: EventRow, cell: number): EventView {
   return eventView(row, id, row.type, JSON.parse(row.data) as Data);
 }
 
-/** The event of a key that an entry ended, by the number of the key's row. */
-export function eventOfEndedKey(row: EventRow, cell: number, part: number, key: Data): EventView {
-  return eventView(row, eventId({ atMs: row.at_ms, cell, seq: row.seq, part }), KEY_REVOKED, key);
+/** The event of a key that an entry ended, by the number of the key's row: the key was last changed by that entry. */
+export function eventOfEndedKey(sql: SqlStorage, row: EventRow, cell: number, { part, id }: EndedKey): EventView {
+  const data = { ...apiKeyStored(sql, id), updated_at: isoTime(row.at_ms) };
+  return eventView(row, eventId({ atMs: row.at_ms, cell, seq: row.seq, part }), KEY_REVOKED, data);
 }
 
 /** One event by its id, with what it is about, or undefined when the cell has no such event. */
@@ -97,10 +108,8 @@ export function findEvent(sql: SqlStorage, cell: number, id: string): EventView 
   const [row] = sql.exec<EventRow>(`${EVENT_ROWS} WHERE e.seq = ? AND e.at_ms = ?`, place.seq, place.atMs).toArray();
   if (!row) return undefined;
   if (place.part === 0) return eventOfRow(row, cell);
-  const [key] = sql
-    .exec<{ id: string }>("SELECT id FROM api_keys WHERE rowid = ? AND revoked_seq = ? AND id != ?", place.part, row.seq, row.subject)
-    .toArray();
-  return key && eventOfEndedKey(row, cell, place.part, { ...apiKeyStored(sql, key.id) });
+  const [key] = endedKeys(sql, row, { first: place.part, last: place.part, ascending: true, limit: 1 });
+  return key && eventOfEndedKey(sql, row, cell, key);
 }
 
 /** Events with their entries' actors; conditions speak of `e`. */

@@ -10,6 +10,7 @@ import { eventSlice, type EventFilter } from "../../control-plane/ledger/event-w
 import { Transaction } from "../../control-plane/ledger/transaction.ts";
 import type { EventView } from "../../control-plane/ledger/view.ts";
 import { placeOfEvent } from "../../core/event.ts";
+import { cellOfOrganization } from "../../core/identifier.ts";
 import type { Page, PageRequest } from "../../core/page.ts";
 import { install, type Installation } from "./installation.ts";
 
@@ -118,6 +119,31 @@ describe("an entry that ends keys", () => {
     await installation.must("POST", "/authorization/permissions", { slug: "orders:brief", name: "x" });
     await installation.must("DELETE", "/authorization/permissions/orders:brief");
     expect(await all({ organization_id })).toEqual(whole);
+  });
+
+  it("tells the same when an organization's keys are noted as ended only later, in parts", async () => {
+    const organization_id = await installation.organization();
+    const keys: string[] = [];
+    for (let nth = 0; nth < 5; nth++) keys.push((await installation.key(organization_id, [])).id);
+    await installation.must("DELETE", `/api_keys/${keys[0]}`);
+    const stub = env.LEDGER.getByName(`cell-${cellOfOrganization(organization_id, CELLS)}`);
+    const seq = await runInDurableObject(stub, (_, { storage }) =>
+      storage.transactionSync(() => {
+        const { sql } = storage;
+        const ended = new Transaction(sql, Date.now(), { type: "system", id: "test" }).append("organization.deleted", organization_id, {});
+        sql.exec("DELETE FROM organizations WHERE id = ?", organization_id);
+        return ended;
+      }),
+    );
+    const revoked = await all({ organization_id, types: ["api_key.revoked"] });
+    expect(idsOf(revoked)).toEqual(keys);
+    for (const part of [keys.slice(2, 4), keys.slice(1, 2), keys.slice(4)]) {
+      await runInDurableObject(stub, (_, { storage: { sql } }) => {
+        for (const id of part) sql.exec("UPDATE api_keys SET revoked_seq = ?, updated_at_ms = updated_at_ms + 77 WHERE id = ?", seq, id);
+      });
+      expect(await all({ organization_id, types: ["api_key.revoked"] })).toEqual(revoked);
+      expect(await all({ organization_id, types: ["api_key.revoked"] }, { order: "desc" })).toEqual(revoked.toReversed());
+    }
   });
 
   it("pages backwards through its middle", async () => {
