@@ -7,6 +7,8 @@ import type { DispatcherPorts } from "../../control-plane/webhooks/dispatcher.ts
 const CELLS = 4;
 /** What a receiver may take to answer, in ms: short, because this much is really waited. */
 const TIMEOUT_MS = 30;
+/** Until a cell must have told the dispatchers. */
+const PATIENCE = { timeout: 60_000, interval: 20 };
 
 /** A delivery as a receiver gets it. */
 export interface Received {
@@ -65,7 +67,7 @@ export async function cellsReport(): Promise<void> {
       await runDurableObjectAlarm(stub);
       const query = "SELECT 1 FROM webhook_subscriptions WHERE notified_seq < (SELECT max(seq) FROM events)";
       if (await runInDurableObject(stub, (_, { storage }) => storage.sql.exec(query).toArray().length > 0)) throw new Error("not yet told");
-    });
+    }, PATIENCE);
   }
 }
 

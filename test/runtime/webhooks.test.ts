@@ -220,7 +220,7 @@ describe("deliveries to bad receivers", () => {
     const keys = [];
     for (let nth = 0; nth < 4; nth++) keys.push(await installation.key(organizationId, [], { name: "0" }));
     for (let change = 1; change <= 6; change++) {
-      for (const key of keys) if (random() < 0.8) await rename(key.id, String(change));
+      for (const key of keys) for (let nth = 0; nth < 3; nth++) await rename(key.id, `${change}.${nth}`);
       await cellsReport();
       await pass(hook.id, Math.floor(random() * DAY_MS * 0.5));
       if (random() < 0.5) await evictDurableObject(env.WEBHOOK_DISPATCHER.getByName(hook.id));
@@ -272,7 +272,12 @@ describe("deliveries to bad receivers", () => {
 describe("an endpoint that takes nothing any more", () => {
   it("is disabled after three days, and nothing is lost when it is enabled again", async () => {
     let isDown = true;
-    const hook = await endpoint(async () => new Response(null, { status: isDown ? 500 : 200 }));
+    // Having been enabled again it refuses a little longer: that must not count with what it refused before.
+    let takesAgain = 3;
+    const hook = await endpoint(async () => {
+      const isTaken = !isDown && (takesAgain -= 1) < 0;
+      return new Response(null, { status: isTaken ? 200 : 500 });
+    });
     const watcher = await endpoint(accepting, ["webhook_endpoint.disabled"]);
     const names = ["down 1", "down 2", "down 3"];
     for (const name of names) await installation.key(organizationId, [], { name });
@@ -300,7 +305,7 @@ describe("an endpoint that takes nothing any more", () => {
     await installation.must("PATCH", `/webhook_endpoints/${hook.id}`, { status: "enabled" });
     await cellsReport();
     await pass(hook.id, 60_000);
-    expect(received(hook).slice(attempts).map(nameOf).toSorted()).toEqual([...names, "while disabled"].toSorted());
+    expect(new Set(received(hook).slice(attempts).map(nameOf))).toEqual(new Set([...names, "while disabled"]));
     expect((await deliveries(hook)).map(({ status }) => status)).toEqual(["delivered", "delivered", "delivered", "delivered"]);
   });
 
