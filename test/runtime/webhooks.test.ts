@@ -2,8 +2,9 @@
 import { env } from "cloudflare:workers";
 import { evictDurableObject, runInDurableObject } from "cloudflare:test";
 import { Webhook } from "standardwebhooks";
-import { beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
 import { Random } from "../random.ts";
+import { Transaction } from "../../control-plane/ledger/transaction.ts";
 import type { EndpointSettings } from "../../control-plane/webhooks/contract.ts";
 import { callControlPlane, install, Installation, type Json } from "./installation.ts";
 import { accepting, cellsReport, hanging, nextAlarm, pass, webhookWorld, type Received, type Receiver } from "./webhook-world.ts";
@@ -237,6 +238,44 @@ describe("deliveries to bad receivers", () => {
       expect(heard.filter((id, nth) => id !== heard[nth - 1])).toEqual(history);
     }
     expect((await deliveries(hook, "?limit=100")).every(({ status }) => status === "delivered")).toBe(true);
+  });
+
+  it("go on while one of them is being waited for", async () => {
+    let release = () => {};
+    const released = new Promise<void>((resolve) => (release = resolve));
+    const hook = await endpoint(async (what) => {
+      if (nameOf(what) === "slow") await released;
+      return new Response(null, { status: 200 });
+    });
+    await installation.key(organizationId, [], { name: "slow" });
+    const quick = Array.from({ length: 10 }, (_, nth) => `quick ${nth}`);
+    for (const name of quick) await installation.key(organizationId, [], { name });
+    await cellsReport();
+    const turn = nextAlarm(hook.id);
+    await vi.waitFor(() => expect(received(hook).map(nameOf)).toEqual(expect.arrayContaining(quick)), { timeout: 60_000 });
+    release();
+    await turn;
+    expect((await deliveries(hook, "?limit=100")).map(({ status }) => status)).toEqual(["slow", ...quick].map(() => "delivered"));
+  });
+
+  it("are read from a cell in parts when there are many, in order and completely", async () => {
+    const hook = await endpoint(accepting, ["noise.made"]);
+    const made = Array.from({ length: 250 }, (_, nth) => nth);
+    await runInDurableObject(env.LEDGER.getByName("cell-3"), async (ledger, { storage }) => {
+      storage.transactionSync(() => {
+        const transaction = new Transaction(storage.sql, Date.now(), { type: "system", id: "test" });
+        for (const nth of made) transaction.append("noise.made", `source ${nth % 7}`, { nth, source: nth % 7 });
+      });
+      await ledger.alarm();
+    });
+    await cellsReport();
+    await pass(hook.id, 60_000);
+    const heard = received(hook).map((delivery) => eventOf(delivery).data as unknown as { nth: number; source: number });
+    expect(heard.map(({ nth }) => nth).toSorted((a, b) => a - b)).toEqual(made);
+    for (let source = 0; source < 7; source++) {
+      const mine = heard.filter((said) => said.source === source).map(({ nth }) => nth);
+      expect(mine).toEqual(mine.toSorted((a, b) => a - b));
+    }
   });
 
   it("that one key's events are not taken holds back only that key's", async () => {
