@@ -384,6 +384,7 @@ describe("a cell that reports", () => {
       await expect(instance.wake(2, 1_000_000)).rejects.toThrow(/not yet subscribed/);
       expect(await instance.wake(3, 1_000_000)).toBe(true);
     });
+    await installation.must("DELETE", `/webhook_endpoints/${hook.id}`);
     const nobody = env.WEBHOOK_DISPATCHER.getByName("we_00000000000000000000000000");
     expect(await runInDurableObject(nobody, (instance) => instance.wake(2, 1))).toBe(false);
   });
