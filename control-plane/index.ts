@@ -5,7 +5,7 @@ import { limitsOf } from "./http/rate-limit.ts";
 import { Cells } from "./cells.ts";
 import { controlPlaneConfiguration } from "./configuration.ts";
 import type { LedgerEnv } from "./ledger/ledger.ts";
-import { Destinations } from "./webhooks/destinations.ts";
+import { webhookAccess } from "./webhooks/access.ts";
 
 export { Ledger } from "./ledger/ledger.ts";
 export { LedgerReader } from "./ledger-reader.ts";
@@ -21,10 +21,7 @@ const fetch = controlPlaneApp({
   now: () => Date.now(),
   randomBytes: (target) => crypto.getRandomValues(target),
   limits: limitsOf(configuration, Date.now),
-  webhooks: {
-    destinations: new Destinations({ ...configuration.webhooks, fetch: (url, init) => globalThis.fetch(url, init) }),
-    dispatcher: (endpointId) => bindings.WEBHOOK_DISPATCHER.getByName(endpointId),
-  },
+  webhooks: webhookAccess(bindings.WEBHOOK_DISPATCHER, configuration.webhooks),
 });
 
 /** Every request goes to the HTTP API. */

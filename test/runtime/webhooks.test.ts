@@ -260,18 +260,18 @@ describe("deliveries to bad receivers", () => {
 
   it("are read from a cell in parts when there are many, in order and completely", async () => {
     const hook = await endpoint(accepting, ["noise.made"]);
-    const made = Array.from({ length: 250 }, (_, nth) => nth);
+    const noises = Array.from({ length: 250 }, (_, nth) => nth);
     await runInDurableObject(env.LEDGER.getByName("cell-3"), async (ledger, { storage }) => {
       storage.transactionSync(() => {
         const transaction = new Transaction(storage.sql, Date.now(), { type: "system", id: "test" });
-        for (const nth of made) transaction.append("noise.made", `source ${nth % 7}`, { nth, source: nth % 7 });
+        for (const nth of noises) transaction.append("noise.made", `source ${nth % 7}`, { nth, source: nth % 7 });
       });
       await ledger.alarm();
     });
     await cellsReport();
     await pass(hook.id, 60_000);
     const heard = received(hook).map((delivery) => eventOf(delivery).data as unknown as { nth: number; source: number });
-    expect(heard.map(({ nth }) => nth).toSorted((a, b) => a - b)).toEqual(made);
+    expect(heard.map(({ nth }) => nth).toSorted((a, b) => a - b)).toEqual(noises);
     for (let source = 0; source < 7; source++) {
       const mine = heard.filter((said) => said.source === source).map(({ nth }) => nth);
       expect(mine).toEqual(mine.toSorted((a, b) => a - b));
