@@ -49,8 +49,9 @@ export function noteEvent(sql: SqlStorage, seq: number, entryType: string, subje
   const type = eventTypeOfEntry(entryType);
   if (type === undefined) return;
   const before = objectOf(sql, type, subject);
+  // Where the ledger's end was cut off there is an event of this number; that is for the chain to tell, and must not keep a key from being revoked.
   sql.exec(
-    "INSERT INTO events (seq, at_ms, type, subject, before) SELECT seq, at_ms, ?, ?, ? FROM entries WHERE seq = ?",
+    "INSERT OR REPLACE INTO events (seq, at_ms, type, subject, before) SELECT seq, at_ms, ?, ?, ? FROM entries WHERE seq = ?",
     type,
     subject,
     before && JSON.stringify(before),

@@ -118,7 +118,8 @@ function latestSeqMentioned(sql: SqlStorage): number {
   const query = `SELECT max(
     (SELECT ifnull(max(seq), 0) FROM commands),
     (SELECT ifnull(max(max(revoked_below, superseded_below)), 0) FROM floors),
-    (SELECT ifnull(max(wanted_seq), 0) FROM publications)
+    (SELECT ifnull(max(wanted_seq), 0) FROM publications),
+    (SELECT ifnull(max(seq), 0) FROM events)
   ) AS seq`;
   return sql.exec<{ seq: number }>(query).one().seq;
 }
