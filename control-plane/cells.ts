@@ -39,9 +39,14 @@ export class Cells {
     return cellOfOrganization(organizationId, this.count);
   }
 
+  /** Every cell's ledger. */
+  all(): LedgerContract[] {
+    return Array.from({ length: this.count }, (_, cell) => this.ledger(cell));
+  }
+
   /** Asks every cell the same and gathers the answers. */
   everywhere<Answer>(question: (ledger: LedgerContract) => Promise<Answer>): Promise<Answer[]> {
-    return Promise.all(Array.from({ length: this.count }, (_, cell) => question(this.ledger(cell))));
+    return Promise.all(this.all().map(question));
   }
 }
 

@@ -23,6 +23,15 @@ export interface ControlPlaneConfiguration {
   readonly tunables: Tunables;
   /** For how long a replaced secret goes on working, in seconds: when the caller does not say, and at most. */
   readonly rotationOverlapS: { readonly default: number; readonly max: number };
+  readonly webhooks: WebhookConfiguration;
+}
+
+/** Where webhooks may be sent. */
+export interface WebhookConfiguration {
+  /** Also to this machine, and there over http: for development only. */
+  readonly loopbackToo: boolean;
+  /** A DNS over HTTPS server that is asked for a host's addresses before each delivery; null to rely on the platform alone. */
+  readonly resolver: URL | null;
 }
 
 const perMinute = (usually: number) =>
@@ -34,6 +43,10 @@ const ownFields = z.object({
   REPLY_SEAL_KEY: z
     .string({ error: "is required (a secret: base64url of 32 bytes)" })
     .regex(/^[A-Za-z0-9_-]{43,}$/, "must be base64url of at least 32 bytes"),
+  WEBHOOK_LOOPBACK: z.enum(["on", "off"], { error: "must be 'on' or 'off'" }).default("off"),
+  WEBHOOK_RESOLVER: z
+    .union([z.literal("off"), z.url({ protocol: /^https$/ })], { error: "must be 'off' or an https URL" })
+    .default("https://cloudflare-dns.com/dns-query"),
   BOOTSTRAP_SECRET: z.string({ error: "is required (a secret of at least 32 characters)" }).min(32, "must have at least 32 characters"),
   CALLER_REQUESTS_PER_MINUTE: perMinute(6_000),
   BOOTSTRAP_ATTEMPTS_PER_MINUTE: perMinute(10),
@@ -77,5 +90,9 @@ export function controlPlaneConfiguration(bindings: unknown): ControlPlaneConfig
     bootstrapAttemptsPerMinute: parsed.BOOTSTRAP_ATTEMPTS_PER_MINUTE,
     tunables: tunablesOf(parsed),
     rotationOverlapS: { default: parsed.ROTATION_OVERLAP_DEFAULT_S, max: parsed.ROTATION_OVERLAP_MAX_S },
+    webhooks: {
+      loopbackToo: parsed.WEBHOOK_LOOPBACK === "on",
+      resolver: parsed.WEBHOOK_RESOLVER === "off" ? null : new URL(parsed.WEBHOOK_RESOLVER),
+    },
   };
 }

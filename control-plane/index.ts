@@ -5,10 +5,12 @@ import { limitsOf } from "./http/rate-limit.ts";
 import { Cells } from "./cells.ts";
 import { controlPlaneConfiguration } from "./configuration.ts";
 import type { LedgerEnv } from "./ledger/ledger.ts";
+import { webhookAccess } from "./webhooks/access.ts";
 
 export { Ledger } from "./ledger/ledger.ts";
 export { LedgerReader } from "./ledger-reader.ts";
 export { LedgerReplica } from "./ledger-replica.ts";
+export { WebhookDispatcher } from "./webhooks/dispatcher.ts";
 
 const configuration = controlPlaneConfiguration(env);
 const bindings = env as unknown as LedgerEnv;
@@ -19,6 +21,7 @@ const fetch = controlPlaneApp({
   now: () => Date.now(),
   randomBytes: (target) => crypto.getRandomValues(target),
   limits: limitsOf(configuration, Date.now),
+  webhooks: webhookAccess(bindings.WEBHOOK_DISPATCHER, configuration.webhooks),
 });
 
 /** Every request goes to the HTTP API. */

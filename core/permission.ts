@@ -57,6 +57,10 @@ export const PLATFORM_PERMISSIONS = [
   "portcullis:ledger:read",
   // The life of a key
   "portcullis:api_keys:revoke_everywhere",
+  // Events and webhooks
+  "portcullis:events:read",
+  "portcullis:webhooks:read",
+  "portcullis:webhooks:write",
 ] as const;
 
 /** One of {@link PLATFORM_PERMISSIONS}. */

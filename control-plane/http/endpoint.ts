@@ -8,6 +8,7 @@ import type { RandomBytes } from "../../core/base62.ts";
 import type { PlatformPermission } from "../../core/permission.ts";
 import type { Cells } from "../cells.ts";
 import type { ControlPlaneConfiguration } from "../configuration.ts";
+import type { WebhookAccess } from "../webhooks/access.ts";
 import type { Caller } from "./caller.ts";
 import type { ErrorCode } from "./error-catalogue.ts";
 import type { NamesIn, ParameterName, PathValues } from "./path-parameters.ts";
@@ -22,6 +23,7 @@ export interface Services {
   readonly now: () => number;
   readonly randomBytes: RandomBytes;
   readonly limits: Limits;
+  readonly webhooks: WebhookAccess;
 }
 
 /** HEAD comes along with GET. Whatever is not GET may carry a body and an Idempotency-Key. */

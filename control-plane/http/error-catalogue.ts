@@ -167,7 +167,7 @@ export const ERRORS = {
   },
   not_yet_effective: {
     status: 503,
-    meaning: "The change is committed, but not yet in force in every cell.",
+    meaning: "The change is committed, but not yet in force in every cell, or not yet known to the webhook endpoint's dispatcher.",
     remedy: "Send the same request with the same Idempotency-Key again.",
   },
   temporarily_unavailable: {
@@ -185,6 +185,27 @@ export const ERRORS = {
     status: 409,
     meaning: "Other keys meet the conditions than those of the preview.",
     remedy: "Ask for a new preview, look at it, and repeat with its `confirmation`.",
+  },
+  // Webhook endpoints
+  duplicate_endpoint: {
+    status: 409,
+    meaning: "There is a webhook endpoint with this URL.",
+    remedy: "Change that one; it can hear of any number of events.",
+  },
+  webhook_endpoint_limit: {
+    status: 409,
+    meaning: "The installation has as many webhook endpoints as it may.",
+    remedy: "Delete one that is not needed.",
+  },
+  webhook_endpoint_disabled: {
+    status: 409,
+    meaning: "The webhook endpoint is disabled, so nothing is sent to it.",
+    remedy: "Enable it first.",
+  },
+  invalid_url: {
+    status: 422,
+    meaning: "Webhooks are not sent to this URL; the message says why.",
+    remedy: "Give the https URL of a public host.",
   },
 } as const satisfies Readonly<Record<string, CataloguedError>>;
 

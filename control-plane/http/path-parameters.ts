@@ -67,6 +67,8 @@ export const PATH_PARAMETERS = {
       return cell < cells.count ? { cell, seq } : undefined;
     },
   } satisfies PathParameter<EntryPlace>,
+  webhook_endpoint_id: plainId("we", "Webhook endpoint"),
+  event_id: plainId("event", "Event"),
 } as const;
 
 /** Name of a path parameter. */
@@ -109,6 +111,12 @@ function locatedById(prefix: IdPrefix, kind: string): PathParameter<Located> {
     return cell === undefined ? undefined : { id, cell };
   };
   return { kind, description: `Id of an ${kind.replace(/^O/, "o")}.`, example: `${prefix}_${ULID_EXAMPLE}`, parse };
+}
+
+/** An id that says nothing of a cell. */
+function plainId(prefix: IdPrefix, kind: string): PathParameter<string> {
+  const description = `Id of ${/^[AEIOU]/.test(kind) ? "an" : "a"} ${kind.toLowerCase()}.`;
+  return { kind, description, example: `${prefix}_${ULID_EXAMPLE}`, parse: (id) => (isId(prefix, id) ? id : undefined) };
 }
 
 function slug(kind: string, example: string): PathParameter<string> {

@@ -1,11 +1,25 @@
 /** Query parameters: through the endpoint's schema, and what lists share. */
 import { z } from "zod";
 import { isId, PLATFORM_ORGANIZATION_ID, type IdPrefix } from "../../core/identifier.ts";
+import type { PageOrder } from "../../core/page.ts";
 import { invalid } from "./api-error.ts";
 
-/** Parses query parameters, each at its first value; 422 with every one at fault. What the schema does not name is ignored. */
-export function parseQuery<Schema extends z.ZodObject>(query: Readonly<Record<string, string>>, schema: Schema): z.output<Schema> {
-  const parsed = schema.safeParse(query);
+/** Parameters that hold several values: joined by commas in one, repeated, or repeated with `[]` behind the name. */
+const LISTS: ReadonlySet<string> = new Set(["events"]);
+
+/**
+ * Parses query parameters; 422 with every one at fault. What the schema does not name is ignored. Of a repeated parameter that is no list
+ * the first value counts.
+ */
+export function parseQuery<Schema extends z.ZodObject>(
+  query: Readonly<Record<string, readonly string[]>>,
+  schema: Schema,
+): z.output<Schema> {
+  const texts = Object.keys(schema.shape).flatMap((name) => {
+    const values = LISTS.has(name) ? [...(query[name] ?? []), ...(query[`${name}[]`] ?? [])] : (query[name] ?? []).slice(0, 1);
+    return values.length === 0 ? [] : [[name, values.join(",")] as const];
+  });
+  const parsed = schema.safeParse(Object.fromEntries(texts));
   if (parsed.success) return parsed.data;
   throw invalid(
     parsed.error.issues.map((issue) => {
@@ -19,7 +33,7 @@ export function parseQuery<Schema extends z.ZodObject>(query: Readonly<Record<st
 export const unsupportedFilter = z.never({ error: "is not a filter of this list" }).optional();
 
 /** The query of a list whose rows have ids with this prefix; a list with filters extends it (`safeExtend`). */
-export function pageQuery(prefix: IdPrefix) {
+export function pageQuery(prefix: IdPrefix, orderDefault: PageOrder = "desc") {
   const cursor = emptyIsAbsent(
     z
       .string()
@@ -29,7 +43,7 @@ export function pageQuery(prefix: IdPrefix) {
   return z
     .object({
       limit: emptyIsAbsent(limit.default(LIMIT_DEFAULT)).describe("How many rows, 1 to 100."),
-      order: emptyIsAbsent(order.default("desc")).describe("`normal` is newest first, with the cursors' meaning reversed."),
+      order: emptyIsAbsent(order.default(orderDefault)).describe("`normal` is newest first, with the cursors' meaning reversed."),
       before: cursor.describe("Rows on the near side of this id."),
       after: cursor.describe("Rows on the far side of this id."),
     })

@@ -2,6 +2,7 @@
 import { apiKeys } from "./api-keys.ts";
 import { bootstrap } from "./bootstrap.ts";
 import type { Section } from "./endpoint.ts";
+import { events } from "./events.ts";
 import { health } from "./health.ts";
 import { keyImport } from "./key-import.ts";
 import { keyLife } from "./key-life.ts";
@@ -17,6 +18,7 @@ import { reference } from "./reference.ts";
 import { roles } from "./roles.ts";
 import { routeTable } from "./route-table.ts";
 import { users } from "./users.ts";
+import { webhookEndpoints } from "./webhook-endpoints.ts";
 
 /** In the order of the reference. */
 export const SECTIONS: readonly Section[] = [
@@ -30,6 +32,8 @@ export const SECTIONS: readonly Section[] = [
   endingPreviews,
   routeTable,
   receipts,
+  events,
+  webhookEndpoints,
   ledgerInspection,
   bootstrap,
   health,

@@ -35,7 +35,7 @@ async function receive(
   if (endpoint.needsIdempotencyKey && !request.headers.get("idempotency-key")) throw idempotencyKeyMissing();
   const text = isRead ? "" : await readBodyText(request);
   const caller = text === "" ? callerBefore : await admit(services, endpoint, request);
-  const query = parseQuery(c.req.query(), endpoint.query ?? NO_FIELDS);
+  const query = parseQuery(c.req.queries(), endpoint.query ?? NO_FIELDS);
   const body = isRead ? {} : parseBody(text, endpoint.body ?? NO_FIELDS);
   const params = readPath(endpoint.path, c.req.param(), services.cells);
   const terms = isRead ? null : termsOf(services, request, caller.actor, text);

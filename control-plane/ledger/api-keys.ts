@@ -54,9 +54,14 @@ export function unrevokedKey(sql: SqlStorage, id: string): ApiKeyRow | undefined
     .toArray()[0];
 }
 
-/** A key's public shape, or null when it is revoked or unknown. */
+/** A key's public shape, or null when it is revoked, unknown, or its organization has ended. */
 export function apiKeyView(sql: SqlStorage, id: string): ApiKeyView | null {
-  const [row] = sql.exec<ShownKeyRow>(`SELECT * FROM ${SHOWN_KEYS} WHERE id = ? AND revoked_seq IS NULL`, id).toArray();
+  return unrevokedKey(sql, id) ? apiKeyStored(sql, id) : null;
+}
+
+/** A key's public shape, also after its end: then as it was when it ended; null when it is unknown. */
+export function apiKeyStored(sql: SqlStorage, id: string): ApiKeyView | null {
+  const [row] = sql.exec<ShownKeyRow>(`SELECT * FROM ${SHOWN_KEYS} WHERE id = ?`, id).toArray();
   return row ? toApiKey(row) : null;
 }
 

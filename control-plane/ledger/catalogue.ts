@@ -103,8 +103,10 @@ export function takeBack(
 ): void {
   for (const slug of deleted) {
     const mention = slug.endsWith("*") ? `"${slug.slice(0, -1)}` : `"${slug}"`;
+    // A revoked key stays as it was when it was revoked: that is what its event shows.
+    const isLive = table === "api_keys" ? "revoked_seq IS NULL" : "TRUE";
     const holders = sql.exec<{ id: string; permissions: string }>(
-      `SELECT id, permissions FROM ${table} WHERE instr(permissions, ?) > 0`,
+      `SELECT id, permissions FROM ${table} WHERE ${isLive} AND instr(permissions, ?) > 0`,
       mention,
     );
     for (const { id, permissions } of holders.toArray()) {

@@ -201,7 +201,32 @@ export type Command =
   | (RoleName & { readonly type: "add_role_permission"; readonly permission: string })
   | (RoleName & { readonly type: "remove_role_permission"; readonly permission: string })
   /** Refused while anyone has the role. */
-  | (RoleName & { readonly type: "delete_role" });
+  | (RoleName & { readonly type: "delete_role" })
+  // Webhook endpoints, in the home cell
+  | {
+      readonly type: "create_webhook_endpoint";
+      readonly id: string;
+      readonly endpoint_url: string;
+      readonly events: readonly string[];
+      readonly sealed_secret: string;
+    }
+  | {
+      readonly type: "update_webhook_endpoint";
+      readonly id: string;
+      readonly endpoint_url?: string;
+      readonly status?: "enabled" | "disabled";
+      readonly events?: readonly string[];
+    }
+  /** The secret before signs, too, for `overlap_ms` more. */
+  | { readonly type: "rotate_webhook_secret"; readonly id: string; readonly sealed_secret: string; readonly overlap_ms: number }
+  | { readonly type: "delete_webhook_endpoint"; readonly id: string }
+  /** From the endpoint's dispatcher; `version` is that of the settings under which it was given up. */
+  | {
+      readonly type: "disable_webhook_endpoint";
+      readonly id: string;
+      readonly version: number;
+      readonly reason: "gone" | "sustained_failure";
+    };
 
 /** A command with who sends it and how it is recognised when it comes again. */
 export interface CommandEnvelope {
@@ -242,7 +267,9 @@ export interface Refusal {
     | "too_much_metadata"
     | "organization_suspended"
     | "platform_organization"
-    | "role_has_assignments";
+    | "role_has_assignments"
+    // Webhook endpoints
+    | "webhook_endpoint_limit";
   readonly message: string;
   /** The input field at fault, if one is. */
   readonly field?: string;

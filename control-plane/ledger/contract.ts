@@ -8,6 +8,7 @@ import type { LeaseGrant, LeaseRequest } from "../../core/protocol/messages.ts";
 import type { RouteTable } from "../../core/route.ts";
 import type { CommandEnvelope, KeyFilter, Outcome } from "./command.ts";
 import type { Ending } from "./ending-preview.ts";
+import type { EventFilter, LocalPlace, SubjectEvent } from "./event-walk.ts";
 import type { ChainCheck, ChainPosition } from "./journal.ts";
 import type { MembershipFilter } from "./tenancy.ts";
 import type { EndedUser } from "./user-endings.ts";
@@ -15,6 +16,7 @@ import type {
   ApiKeyView,
   EndingPreviewView,
   EntryView,
+  EventView,
   MembershipView,
   OrganizationView,
   PermissionView,
@@ -23,6 +25,8 @@ import type {
   RoleView,
   UserView,
 } from "./view.ts";
+import type { SealedWebhookEndpoint } from "./webhook-endpoints.ts";
+import type { Subscription } from "./webhook-outbox.ts";
 
 /** Permissions and roles of the installation at a seq of the home cell, as every cell keeps a copy. */
 export interface Catalogue {
@@ -102,6 +106,20 @@ export interface LedgerContract {
   applicableRoles(organizationId: string): Promise<RoleView[]>;
   /** What would end in this cell with something. */
   previewEnding(ending: Ending): Promise<EndingPreviewView>;
+  /** Settles the cell's events up to a time (ms since the epoch), or up to its own now; answers that time. None is added at or before it any more. */
+  settleEvents(askedMs: number): Promise<number>;
+  /** Events on a walk over their ids. */
+  listEvents(filter: EventFilter, walk: Walk): Promise<Slice<EventView>>;
+  /** Events of some types after a place in this cell, oldest first, at most `limit`. */
+  eventsAfter(place: LocalPlace, types: readonly string[], limit: number): Promise<readonly SubjectEvent[]>;
+  /** An event of this cell. */
+  event(id: string): Promise<EventView | null>;
+  /** Has the cell report its events to the endpoint's dispatcher from now on. */
+  subscribeWebhook(endpointId: string): Promise<Subscription>;
+  /** A webhook endpoint; the home cell's. */
+  webhookEndpoint(id: string): Promise<SealedWebhookEndpoint | null>;
+  /** Webhook endpoints; the home cell's. */
+  listWebhookEndpoints(walk: Walk): Promise<Slice<SealedWebhookEndpoint>>;
 
   /** Entries after a seq, oldest first, at most `limit`. */
   entries(afterSeq: number, limit: number): Promise<EntryView[]>;

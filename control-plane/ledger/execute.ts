@@ -12,6 +12,7 @@ import { bulkRevokeApiKeys } from "./bulk-revocation.ts";
 import { revokePreviousSecret, rotateApiKey } from "./secret-commands.ts";
 import { refuse, RefusalError, Transaction } from "./transaction.ts";
 import * as users from "./user-commands.ts";
+import * as webhooks from "./webhook-commands.ts";
 
 /** How long an Idempotency-Key is remembered. */
 export const COMMAND_KEPT_MS = 24 * 60 * 60 * 1000;
@@ -150,5 +151,16 @@ function handle(transaction: Transaction, command: Command): Record<string, unkn
       return roles.removeRolePermission(transaction, command);
     case "delete_role":
       return roles.deleteRole(transaction, command);
+    // Webhook endpoints
+    case "create_webhook_endpoint":
+      return webhooks.createWebhookEndpoint(transaction, command);
+    case "update_webhook_endpoint":
+      return webhooks.updateWebhookEndpoint(transaction, command);
+    case "rotate_webhook_secret":
+      return webhooks.rotateWebhookSecret(transaction, command);
+    case "delete_webhook_endpoint":
+      return webhooks.deleteWebhookEndpoint(transaction, command);
+    case "disable_webhook_endpoint":
+      return webhooks.disableWebhookEndpoint(transaction, command);
   }
 }

@@ -40,12 +40,16 @@ export function latestSeq(sql: SqlStorage): number {
   return sql.exec<{ seq: number | null }>("SELECT max(seq) AS seq FROM entries").one().seq ?? 0;
 }
 
-/** Appends an entry and returns its seq. Only inside a transaction together with the state it changes. */
+/**
+ * Appends an entry and returns its seq. Only inside a transaction together with the state it changes. Its time is the clock's, but never
+ * before that of the entry before it, and always after what the cell's events are settled up to.
+ */
 export function append(sql: SqlStorage, atMs: number, entry: Entry): number {
   const [previous] = sql.exec<EntryRow>("SELECT * FROM entries ORDER BY seq DESC LIMIT 1").toArray();
+  const { settled_ms } = sql.exec<{ settled_ms: number }>("SELECT settled_ms FROM event_horizon").one();
   const row = {
     seq: (previous?.seq ?? 0) + 1,
-    at_ms: Math.max(atMs, previous?.at_ms ?? 0),
+    at_ms: Math.max(atMs, previous?.at_ms ?? 0, settled_ms + 1),
     actor_type: entry.actor.type,
     actor_id: entry.actor.id,
     type: entry.type,
@@ -114,7 +118,8 @@ function latestSeqMentioned(sql: SqlStorage): number {
   const query = `SELECT max(
     (SELECT ifnull(max(seq), 0) FROM commands),
     (SELECT ifnull(max(max(revoked_below, superseded_below)), 0) FROM floors),
-    (SELECT ifnull(max(wanted_seq), 0) FROM publications)
+    (SELECT ifnull(max(wanted_seq), 0) FROM publications),
+    (SELECT ifnull(max(seq), 0) FROM events)
   ) AS seq`;
   return sql.exec<{ seq: number }>(query).one().seq;
 }

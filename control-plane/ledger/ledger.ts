@@ -12,16 +12,19 @@ import { ROUTES_RECORD_NAME, type RouteTable } from "../../core/route.ts";
 import { Cells } from "../cells.ts";
 import { controlPlaneConfiguration, type ControlPlaneConfiguration } from "../configuration.ts";
 import type { LedgerReplica } from "../ledger-replica.ts";
+import type { WebhookDispatcher } from "../webhooks/dispatcher.ts";
 import * as apiKeys from "./api-keys.ts";
 import * as catalogue from "./catalogue.ts";
 import { previewRevocation } from "./bulk-revocation.ts";
 import { cellOfName } from "./cell-name.ts";
 import { takeCatalogue } from "./catalogue-mirror.ts";
-import type { Actor, CommandEnvelope, KeyFilter, Outcome, Refusal } from "./command.ts";
+import type { Actor, Command, CommandEnvelope, KeyFilter, Outcome, Refusal } from "./command.ts";
 import type { Catalogue, LedgerContract } from "./contract.ts";
 import { hasEndedOrganization, sweepEndedOrganization } from "./ended-organizations.ts";
 import { previewEnding, type Ending } from "./ending-preview.ts";
 import { COMMAND_KEPT_MS, execute, forgetOldCommands, isRemembered, nextForgettingAtMs } from "./execute.ts";
+import { eventsAfter, eventSlice, type EventFilter, type LocalPlace, type SubjectEvent } from "./event-walk.ts";
+import { findEvent, settleEvents } from "./events.ts";
 import { externalIdHolder, ExternalIdsUnderway } from "./external-ids.ts";
 import { cellOfImportedToken } from "./imported-tokens.ts";
 import { forgetOldReceipts, InForceWatch } from "./in-force.ts";
@@ -39,6 +42,7 @@ import type {
   ApiKeyView,
   EndingPreviewView,
   EntryView,
+  EventView,
   MembershipView,
   OrganizationView,
   PermissionView,
@@ -47,11 +51,14 @@ import type {
   RoleView,
   UserView,
 } from "./view.ts";
+import { sealedWebhookEndpoint, webhookEndpointSlice, type SealedWebhookEndpoint } from "./webhook-endpoints.ts";
+import { WebhookOutbox, type Subscription } from "./webhook-outbox.ts";
 
 /** Bindings the ledger needs, besides the control plane's settings. */
 export interface LedgerEnv {
   readonly LEDGER: DurableObjectNamespace<Ledger>;
   readonly LEDGER_REPLICA: DurableObjectNamespace<LedgerReplica>;
+  readonly WEBHOOK_DISPATCHER: DurableObjectNamespace<WebhookDispatcher>;
   readonly KEYS: KVNamespace;
   /** Number of cells, fixed at installation. */
   readonly CELLS: string;
@@ -66,6 +73,14 @@ const RECEIPT_RETRY_MS = 5_000;
 /** Takes some 50 ms, during which the cell answers nobody else. */
 const ENTRIES_VERIFIED_AT_ONCE = 1_000;
 
+/** Commands that are in force only when the endpoint's dispatcher has them. */
+const WEBHOOK_COMMANDS: ReadonlySet<Command["type"]> = new Set([
+  "create_webhook_endpoint",
+  "update_webhook_endpoint",
+  "rotate_webhook_secret",
+  "delete_webhook_endpoint",
+] as const);
+
 /** Refusals that tell a caller that what it wanted ended has ended: by another call, perhaps, that is still waiting to be in force. */
 const SAY_GONE: ReadonlySet<Refusal["code"]> = new Set(["entity_not_found", "api_key_already_expired"] as const);
 
@@ -77,7 +92,7 @@ const NOT_YET_EFFECTIVE: Outcome = {
   ok: false,
   refusal: {
     code: "not_yet_effective",
-    message: "The change is committed but not yet in force in every cell. Send the same request with the same Idempotency-Key again.",
+    message: "The change is committed but not yet in force everywhere. Send the same request with the same Idempotency-Key again.",
   },
 };
 
@@ -90,6 +105,7 @@ export class Ledger extends DurableObject<LedgerEnv> implements LedgerContract {
   readonly #inForce: InForceWatch;
   readonly #otherCells: OtherCells;
   readonly #externalIds: ExternalIdsUnderway;
+  readonly #webhooks: WebhookOutbox;
 
   constructor(ctx: DurableObjectState, env: LedgerEnv) {
     super(ctx, env);
@@ -103,6 +119,8 @@ export class Ledger extends DurableObject<LedgerEnv> implements LedgerContract {
     const cells = new Cells(env.LEDGER, this.#configuration.cells);
     this.#otherCells = new OtherCells(this.#cell, { sql: this.#sql, cells, self: this, inForce: this.#inForce, tunables });
     this.#externalIds = new ExternalIdsUnderway(this.#sql);
+    const dispatcher = (endpointId: string) => env.WEBHOOK_DISPATCHER.getByName(endpointId);
+    this.#webhooks = new WebhookOutbox({ sql: this.#sql, cell: this.#cell, dispatcher, now: Date.now });
     void ctx.blockConcurrencyWhile(() => this.#arm());
   }
 
@@ -122,6 +140,7 @@ export class Ledger extends DurableObject<LedgerEnv> implements LedgerContract {
     }
     // Also when refused: "it is gone already" would be taken for "it is in force".
     if (!(await this.#otherCells.bring(envelope.command))) return NOT_YET_EFFECTIVE;
+    if (WEBHOOK_COMMANDS.has(envelope.command.type) && !(await this.#webhooks.tellSettings())) return NOT_YET_EFFECTIVE;
     if (outcome.ok) return { ...outcome, receipt: (await this.#inForce.untilInForce(outcome.seq)) ?? null };
     if (envelope.untilInForce && SAY_GONE.has(outcome.refusal.code)) await this.#inForce.untilAllInForce();
     return outcome;
@@ -156,6 +175,8 @@ export class Ledger extends DurableObject<LedgerEnv> implements LedgerContract {
 
   /** Does what is due and sets the next alarm, also after a failure. */
   override async alarm(): Promise<void> {
+    // Not waited for: neither does a dispatcher that hangs.
+    this.ctx.waitUntil(Promise.all([this.#webhooks.notify(), this.#webhooks.tellSettings()]).finally(() => this.#arm()));
     try {
       await publishDue(this.#storage, { kv: this.env.KEYS, tagKeys: this.#configuration.tagKeys, now: Date.now });
       // Not waited for: a cell that hangs must not keep the outbox standing.
@@ -276,6 +297,34 @@ export class Ledger extends DurableObject<LedgerEnv> implements LedgerContract {
     return cellOfImportedToken(this.#sql, tokenId) ?? null;
   }
 
+  async settleEvents(askedMs: number): Promise<number> {
+    return settleEvents(this.#sql, askedMs, Date.now());
+  }
+
+  async listEvents(filter: EventFilter, walk: Walk): Promise<Slice<EventView>> {
+    return eventSlice(this.#sql, this.#cell, filter, walk);
+  }
+
+  async eventsAfter(place: LocalPlace, types: readonly string[], limit: number): Promise<readonly SubjectEvent[]> {
+    return eventsAfter(this.#sql, this.#cell, types, place, limit);
+  }
+
+  async event(id: string): Promise<EventView | null> {
+    return findEvent(this.#sql, this.#cell, id) ?? null;
+  }
+
+  async subscribeWebhook(endpointId: string): Promise<Subscription> {
+    return this.#webhooks.subscribe(endpointId);
+  }
+
+  async webhookEndpoint(id: string): Promise<SealedWebhookEndpoint | null> {
+    return sealedWebhookEndpoint(this.#sql, id);
+  }
+
+  async listWebhookEndpoints(walk: Walk): Promise<Slice<SealedWebhookEndpoint>> {
+    return webhookEndpointSlice(this.#sql, walk);
+  }
+
   /** Publishes again what a gateway found missing or out of date in KV. */
   async #heal(name: string, seenStamp: number | null | undefined): Promise<void> {
     if (seenStamp !== undefined && healPublication(this.#sql, name, seenStamp, latestSeq(this.#sql), Date.now())) await this.#arm();
@@ -290,6 +339,7 @@ export class Ledger extends DurableObject<LedgerEnv> implements LedgerContract {
       this.#otherCells.isBehind ? nowMs + MIRROR_RETRY_MS : null,
       this.#inForce.hasPending ? nowMs + RECEIPT_RETRY_MS : null,
       hasEndedOrganization(this.#sql) ? nowMs : null,
+      this.#webhooks.nextDueAtMs(),
     ].filter((at) => at !== null);
     if (waiting.length > 0) await this.#storage.setAlarm(Math.max(nowMs, Math.min(...waiting)));
   }

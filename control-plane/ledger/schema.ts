@@ -158,6 +158,42 @@ export const MIGRATIONS: readonly string[] = [
   CREATE TABLE ended_users (id TEXT PRIMARY KEY, home_seq INTEGER NOT NULL) STRICT;
   CREATE INDEX ended_users_in_order ON ended_users (home_seq);
   CREATE TABLE user_ending_deliveries (cell INTEGER PRIMARY KEY, home_seq INTEGER NOT NULL) STRICT;
+    `,
+  // Events and webhooks: what entries tell the outside, who wants to hear it (every cell), and the endpoints (the home cell).
+  `
+  CREATE TABLE events (
+    seq INTEGER PRIMARY KEY,
+    at_ms INTEGER NOT NULL,
+    type TEXT NOT NULL,
+    subject TEXT NOT NULL,
+    organization_id TEXT,
+    ends_keys INTEGER NOT NULL DEFAULT 0,
+    before TEXT,
+    data TEXT
+  ) STRICT;
+  CREATE INDEX events_by_time ON events (at_ms, seq);
+  CREATE INDEX events_by_type ON events (type, seq);
+  CREATE INDEX events_of_organization ON events (organization_id, seq);
+  CREATE INDEX events_of_organization_by_type ON events (organization_id, type, seq);
+  CREATE INDEX events_that_end_keys ON events (seq) WHERE ends_keys = 1;
+  CREATE INDEX events_unsealed ON events (seq) WHERE data IS NULL;
+
+  CREATE TABLE event_horizon (only INTEGER PRIMARY KEY CHECK (only = 1), settled_ms INTEGER NOT NULL) STRICT;
+  INSERT INTO event_horizon VALUES (1, 0);
+
+  CREATE TABLE webhook_subscriptions (
+    endpoint_id TEXT PRIMARY KEY, from_seq INTEGER NOT NULL, notified_seq INTEGER NOT NULL,
+    failures INTEGER NOT NULL DEFAULT 0, due_at_ms INTEGER NOT NULL DEFAULT 0
+  ) STRICT;
+
+  CREATE TABLE webhook_endpoints (
+    id TEXT PRIMARY KEY, endpoint_url TEXT NOT NULL, status TEXT NOT NULL, disabled_reason TEXT, events TEXT NOT NULL,
+    sealed_secret TEXT NOT NULL, sealed_previous_secret TEXT, previous_secret_ends_at_ms INTEGER,
+    version INTEGER NOT NULL, told_version INTEGER NOT NULL DEFAULT 0,
+    created_at_ms INTEGER NOT NULL, updated_at_ms INTEGER NOT NULL
+  ) STRICT;
+  CREATE UNIQUE INDEX webhook_endpoints_once ON webhook_endpoints (endpoint_url) WHERE status != 'deleted';
+  CREATE INDEX webhook_endpoints_untold ON webhook_endpoints (id) WHERE told_version < version;
   `,
 ];
 

@@ -1,6 +1,7 @@
 /** What a command's handler works with: the cell's tables, its one entry, and the consequences that go with it. */
 import type { Subject } from "../../core/floor.ts";
 import type { Actor, Refusal } from "./command.ts";
+import { noteEvent } from "./events.ts";
 import { raiseFloor } from "./floors.ts";
 import { openReceipt, type Awaited } from "./in-force.ts";
 import { append } from "./journal.ts";
@@ -35,10 +36,15 @@ export class Transaction {
     this.#reason = reason;
   }
 
-  /** Writes the command's entry, with the reason where one was given. */
+  /**
+   * Writes the command's entry, with the reason where one was given, and notes its event. Before any state is changed: the event tells
+   * what was there before.
+   */
   append(type: string, subject: string, payload: Record<string, unknown>): number {
     const reasoned = this.#reason === undefined ? payload : { ...payload, reason: this.#reason };
-    return append(this.sql, this.nowMs, { actor: this.actor, type, subject, payload: reasoned });
+    const seq = append(this.sql, this.nowMs, { actor: this.actor, type, subject, payload: reasoned });
+    noteEvent(this.sql, seq, type, subject);
+    return seq;
   }
 
   /**

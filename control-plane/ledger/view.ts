@@ -195,3 +195,63 @@ export interface RevocationPreview {
   /** Identifies the set. */
   readonly sha256: string;
 }
+
+// Events and webhooks
+
+/** What an entry tells the outside. */
+export const eventSchema = z
+  .object({
+    object: z.literal("event"),
+    id: idOf("event").describe("Its place in the order of all events."),
+    event: z.string(),
+    data: z.record(z.string(), z.unknown()).describe("The object as of the change, with `previous_attributes` where some changed."),
+    created_at: time,
+    context: z.object({ actor: z.object({ id: z.string(), source: z.enum(["api", "dashboard", "system"]), name: z.null() }) }),
+  })
+  .meta({ id: "Event" });
+export type EventView = View<typeof eventSchema>;
+
+/** A webhook endpoint as the ledger shows it: without its secret, which only the sender of deliveries and the API can open. */
+export const unsignedEndpointSchema = z.object({
+  object: z.literal("webhook_endpoint"),
+  id: idOf("we"),
+  endpoint_url: z.string(),
+  status: z.enum(["enabled", "disabled"]),
+  disabled_reason: z.enum(["gone", "sustained_failure"]).nullable().describe("Why it was disabled without anybody asking."),
+  events: z.array(z.string()),
+  previous_secret_expires_at: time.nullable().describe("Until when the secret before the present one signs, too."),
+  ...dated,
+});
+export type WebhookEndpointView = View<typeof unsignedEndpointSchema>;
+
+/** One attempt to deliver an event. */
+export const attemptSchema = z.object({
+  at: time,
+  duration_ms: z.number().int(),
+  status: z.number().int().nullable().describe("HTTP status of the reply; null when none came."),
+  error: z
+    .enum(["timeout", "connection_failed", "redirected", "refused", "gone", "destination_not_allowed", "secret_unreadable"])
+    .nullable()
+    .describe("Null when it was accepted."),
+});
+export type AttemptView = View<typeof attemptSchema>;
+
+/** How far an event has come on its way to an endpoint. */
+export const deliverySchema = z
+  .object({
+    object: z.literal("webhook_delivery"),
+    id: idOf("event").describe("The event's id."),
+    event: z.string(),
+    status: z
+      .enum(["pending", "delivered", "failed"])
+      .describe("`failed`: every attempt was refused, though the endpoint accepted other events meanwhile."),
+    attempts: z.array(attemptSchema),
+    next_attempt_at: time
+      .nullable()
+      .describe(
+        "Null when it has ended, when an earlier event about the same object is still on its way, or when the endpoint is disabled.",
+      ),
+    created_at: time,
+  })
+  .meta({ id: "WebhookDelivery" });
+export type DeliveryView = View<typeof deliverySchema>;

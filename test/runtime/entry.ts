@@ -9,9 +9,11 @@ import type { Catalogue } from "../../control-plane/ledger/contract.ts";
 import { Ledger as RealLedger, type LedgerEnv } from "../../control-plane/ledger/ledger.ts";
 import type { EndedUser } from "../../control-plane/ledger/user-endings.ts";
 import type { Acknowledgement, LeaseGrant, LeaseRequest, Push, SyncAnswer, SyncRequest } from "../../core/protocol/messages.ts";
+import { WebhookDispatcher as RealWebhookDispatcher, type DispatcherEnv } from "../../control-plane/webhooks/dispatcher.ts";
 import { PublishedApi } from "../published-api.ts";
 import { faultyKv } from "./faulty-kv.ts";
 import { ledgerFaults, suffer } from "./ledger-faults.ts";
+import { webhookWorld } from "./webhook-world.ts";
 
 export { LedgerReader } from "../../control-plane/index.ts";
 
@@ -78,5 +80,12 @@ export class LedgerReplica extends RealLedgerReplica {
   override async sync(request: SyncRequest): Promise<SyncAnswer> {
     await suffer(ledgerFaults.onSync.get(this.ctx.id.name ?? ""));
     return super.sync(request);
+  }
+}
+
+/** The dispatcher in a world of its own: its clock, and the receivers it meets. */
+export class WebhookDispatcher extends RealWebhookDispatcher {
+  constructor(ctx: DurableObjectState, env: DispatcherEnv) {
+    super(ctx, env, webhookWorld.ports);
   }
 }

@@ -6,6 +6,7 @@ import { controlPlaneApp } from "../../control-plane/app.ts";
 import { Cells } from "../../control-plane/cells.ts";
 import { controlPlaneConfiguration } from "../../control-plane/configuration.ts";
 import { limitsOf } from "../../control-plane/http/rate-limit.ts";
+import { webhookAccess } from "../../control-plane/webhooks/access.ts";
 import { cellOfOrganization } from "../../core/identifier.ts";
 import { ask } from "./control-plane-client.ts";
 import { install, type Installation, type IssuedKey, type Json } from "./installation.ts";
@@ -155,6 +156,7 @@ describe("the control plane", () => {
       now: Date.now,
       randomBytes,
       limits: limitsOf(configuration, Date.now),
+      webhooks: webhookAccess(env.WEBHOOK_DISPATCHER, configuration.webhooks),
     });
     const log = vi.spyOn(console, "log").mockImplementation(() => {});
     const response = await fetch(

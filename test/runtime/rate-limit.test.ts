@@ -5,6 +5,7 @@ import { controlPlaneApp } from "../../control-plane/app.ts";
 import { Cells } from "../../control-plane/cells.ts";
 import { controlPlaneConfiguration } from "../../control-plane/configuration.ts";
 import { limitsOf } from "../../control-plane/http/rate-limit.ts";
+import { webhookAccess } from "../../control-plane/webhooks/access.ts";
 import { PLATFORM_ORGANIZATION_ID } from "../../core/identifier.ts";
 import { changingNothing } from "./control-plane-client.ts";
 import { install, type Installation } from "./installation.ts";
@@ -33,6 +34,7 @@ beforeEach(() => {
     now: () => nowMs,
     randomBytes: (target) => crypto.getRandomValues(target),
     limits: limitsOf(limits, () => nowMs),
+    webhooks: webhookAccess(env.WEBHOOK_DISPATCHER, configuration.webhooks),
   });
 });
 
