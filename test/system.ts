@@ -20,15 +20,20 @@ export const SHORT_LEASES = {
   CALLER_REQUESTS_PER_MINUTE: "1000000",
 } as const;
 
-/** Starts and seeds one, in memory or in a folder. */
-export async function startTestSystem(stateDirectory?: string): Promise<TestSystem> {
+interface TestSystemOptions {
+  readonly stateDirectory?: string;
+  readonly settings?: Readonly<Record<string, string>>;
+}
+
+/** Starts and seeds one, in memory or in a folder, with settings of the control plane that a test wants otherwise. */
+export async function startTestSystem({ stateDirectory, settings = {} }: TestSystemOptions = {}): Promise<TestSystem> {
   const secrets = makeSecrets();
   const logLines: string[] = [];
   const platform = await startPlatform({
     ports: { gateway: 0, controlPlane: 0, exampleApi: 0 },
     bindings: {
       gateway: secrets.gateway,
-      controlPlane: { ...secrets.controlPlane, ...SHORT_LEASES },
+      controlPlane: { ...secrets.controlPlane, ...SHORT_LEASES, ...settings },
     },
     ...(stateDirectory !== undefined && { stateDirectory }),
     log: (line) => logLines.push(line),

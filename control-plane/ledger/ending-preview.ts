@@ -15,7 +15,7 @@ export const PREVIEWED_KEYS_MAX = 10;
 const HOUR_MS = 3_600_000;
 
 /** When a key was used last, as SQL over `api_keys k`. */
-const LAST_USED = "NULL";
+const LAST_USED = "(SELECT max(last_used_at_ms) FROM tokens WHERE key_id = k.id)";
 
 /** What the end would take with it in this cell. Keys that were used last are shown first. */
 export function previewEnding(sql: SqlStorage, ending: Ending, nowMs: number): EndingPreviewView {

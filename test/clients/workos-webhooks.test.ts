@@ -12,7 +12,7 @@ const PATIENCE = { timeout: 60_000, interval: 50 };
 let system: TestSystem;
 let workos: WorkOS;
 beforeAll(async () => {
-  system = await startTestSystem({ controlPlane: { WEBHOOK_LOOPBACK: "on", WEBHOOK_RESOLVER: "off" } });
+  system = await startTestSystem({ settings: { WEBHOOK_LOOPBACK: "on", WEBHOOK_RESOLVER: "off" } });
   workos = sdk(system.controlPlane, system.adminKey);
 });
 afterAll(() => system?.[Symbol.asyncDispose]());

@@ -135,7 +135,7 @@ async function misplace({ value }: Key, ownKeys: string): Promise<void> {
 
 beforeAll(async () => {
   folder = mkdtempSync(path.join(tmpdir(), "portcullis-secrets-"));
-  system = await startTestSystem(folder);
+  system = await startTestSystem({ stateDirectory: folder });
   const { TAG_KEYS, ...own } = system.secrets.controlPlane;
   for (const secret of [...Object.values(own), TAG_KEYS?.split(":")[1], "local-bootstrap"]) if (secret !== undefined) secrets.add(secret);
   keep({ id: "", value: system.adminKey });

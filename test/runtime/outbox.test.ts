@@ -18,7 +18,9 @@ const IN_TIME = { timeout: 30_000, interval: 20 };
 
 const cell = () => env.LEDGER.getByName(CELL);
 const key = async () => newKey(cell(), await newOrganization(cell()));
-const rename = async (id: string, name: string) => replyOf(await cell().execute(envelope({ type: "update_api_key", id, name })));
+/** A change that gateways must know of. */
+const postpone = async (id: string, hours: number) =>
+  replyOf(await cell().execute(envelope({ type: "expire_api_key", id, expires_at_ms: Date.now() + hours * 3_600_000 })));
 const revoke = async (id: string) => replyOf(await cell().execute(envelope({ type: "revoke_api_key", id })));
 /** The records that arrived for a token, oldest first. */
 const arrivedOf = (tokenId: string) =>
@@ -60,8 +62,8 @@ describe("the outbox", () => {
 
   it("sends several changes of one key in order, the last one last", async () => {
     const { id, tokenId } = await key();
-    for (const name of ["one", "two", "three"]) {
-      await rename(id, name);
+    for (const hours of [1, 2, 3]) {
+      await postpone(id, hours);
       await drainOutbox(1);
     }
     expect(arrivedOf(tokenId).length).toBeGreaterThanOrEqual(3);
@@ -72,7 +74,7 @@ describe("the outbox", () => {
     const { id, tokenId } = await key();
     for (let change = 0; change < 30; change += 1) {
       kvFaults.putsRefused = change % 12 < 4;
-      if (change < 12) await rename(id, `change ${change}`);
+      if (change < 12) await postpone(id, 1 + change);
       else await newOrganization(cell());
       await cell().resolve(tokenId, SUPERSEDED);
       await new Promise((resolve) => setTimeout(resolve, 100));

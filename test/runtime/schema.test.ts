@@ -30,13 +30,7 @@ function becomeVersion(storage: DurableObjectStorage, version: number, rows: Row
     for (const migration of MIGRATIONS.slice(0, version)) sql.exec(migration);
     for (const name of tableNames(sql)) {
       if (rows[name]) sql.exec(`DELETE FROM ${name}`);
-      for (const row of rows[name] ?? [])
-        sql.exec(
-          `INSERT INTO ${name} (${Object.keys(row).join(", ")}) VALUES (${Object.keys(row)
-            .map(() => "?")
-            .join(", ")})`,
-          ...Object.values(row),
-        );
+      for (const row of rows[name] ?? []) insertWhatFits(sql, name, row);
     }
     if (version > 0) {
       sql.exec("CREATE TABLE schema_version (only INTEGER PRIMARY KEY CHECK (only = 1), version INTEGER NOT NULL) STRICT");
@@ -45,13 +39,22 @@ function becomeVersion(storage: DurableObjectStorage, version: number, rows: Row
   });
 }
 
-/** The rows as version 1 had them: it did not know when a floor was raised, and called a route table's version its stamp. */
+/** Columns that the version did not have yet are left out. */
+function insertWhatFits(sql: SqlStorage, table: string, row: Rows[string][number]): void {
+  const columns = new Set(
+    sql
+      .exec<{ name: string }>("SELECT name FROM pragma_table_info(?)", table)
+      .toArray()
+      .map(({ name }) => name),
+  );
+  const fitting = Object.entries(row).filter(([name]) => columns.has(name));
+  const names = fitting.map(([name]) => name).join(", ");
+  sql.exec(`INSERT INTO ${table} (${names}) VALUES (${fitting.map(() => "?").join(", ")})`, ...fitting.map(([, value]) => value));
+}
+
+/** The rows as version 1 had them: it called a route table's version its stamp. */
 function asInVersion1(rows: Rows): Rows {
-  const without = (row: Rows[string][number], column: string) =>
-    Object.fromEntries(Object.entries(row).filter(([name]) => name !== column));
-  const floors = rows["floors"]?.map((row) => without(row, "raised_seq")) ?? [];
-  const route_table = rows["route_table"]?.map((row) => ({ ...without(row, "version"), stamp: row["version"] ?? null })) ?? [];
-  return { ...rows, floors, route_table };
+  return { ...rows, route_table: rows["route_table"]?.map((row) => ({ ...row, stamp: row["version"] ?? null })) ?? [] };
 }
 
 afterEach(healKv);

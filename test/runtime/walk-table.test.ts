@@ -35,7 +35,9 @@ const OTHER_ORGANIZATION = "org_other";
 function addKey(sql: SqlStorage, id: string, organizationId: string, userId: string | null): void {
   const owner = userId === null ? "organization" : "user";
   sql.exec(
-    "INSERT OR REPLACE INTO api_keys VALUES (?, ?, ?, ?, 'CI', 'pc_live_...', 'live', '[]', NULL, NULL, 0, 0)",
+    `INSERT OR REPLACE INTO api_keys
+      (id, owner_type, organization_id, user_id, name, obfuscated_value, environment, permissions, created_at_ms, updated_at_ms)
+      VALUES (?, ?, ?, ?, 'CI', 'pc_live_...', 'live', '[]', 0, 0)`,
     id,
     owner,
     organizationId,
@@ -69,7 +71,12 @@ const LISTINGS: readonly (readonly [string, Listing])[] = [
     {
       table: "memberships",
       add: (sql, id, organizationId) =>
-        void sql.exec("INSERT OR REPLACE INTO memberships VALUES (?, ?, ?, '', 'member', 0, 0)", id, organizationId, `user_of_${id}`),
+        void sql.exec(
+          "INSERT OR REPLACE INTO memberships (id, organization_id, user_id, user_email, role, created_at_ms, updated_at_ms) VALUES (?, ?, ?, '', 'member', 0, 0)",
+          id,
+          organizationId,
+          `user_of_${id}`,
+        ),
       remove: (sql, id) => void sql.exec("DELETE FROM memberships WHERE id = ?", id),
       slice: (sql, organization_id, walk) => membershipSlice(sql, { organization_id }, walk),
     },
@@ -123,7 +130,9 @@ class TableRows implements Rows {
 async function inCell(run: (sql: SqlStorage) => void): Promise<void> {
   await runInDurableObject(env.LEDGER.getByName("cell-1"), (_, { storage: { sql } }) => {
     const organizations = [OTHER_ORGANIZATION, ...Array.from({ length: 5 }, (__, cell) => `org_${cell}`)];
-    for (const id of organizations) sql.exec("INSERT OR REPLACE INTO organizations VALUES (?, 'Acme', NULL, 0, 0)", id);
+    for (const id of organizations) {
+      sql.exec("INSERT OR REPLACE INTO organizations (id, name, created_at_ms, updated_at_ms) VALUES (?, 'Acme', 0, 0)", id);
+    }
     run(sql);
   });
 }
