@@ -33,7 +33,9 @@ export class LedgerReplica extends DurableObject<LedgerReplicaEnv> {
     this.#sql = ctx.storage.sql;
     this.#sql.exec("CREATE TABLE IF NOT EXISTS life (only INTEGER PRIMARY KEY CHECK (only = 1), epoch INTEGER NOT NULL) STRICT");
     this.#sql.exec("INSERT INTO life VALUES (1, 1) ON CONFLICT (only) DO UPDATE SET epoch = epoch + 1");
-    this.#replica = new Replica(ctx.id.name ?? ctx.id.toString(), this.#epoch());
+    // The cells push to whoever has the name. An object without one would be told nothing, while another answered for it.
+    if (ctx.id.name === undefined) throw new Error("a replica is reached by its name only");
+    this.#replica = new Replica(ctx.id.name, this.#epoch());
   }
 
   /** Tells an edge what it may decide by. Cells whose lease has run out are asked first; the others' are renewed meanwhile. */

@@ -78,8 +78,9 @@ function permissionsChange(before: Catalogue, after: Catalogue): CatalogueChange
   return { deleted: slugsOf(false), remaining: slugsOf(true) };
 }
 
+/** By id too: what was deleted and made again under its slug is another thing, which nobody has been granted. */
 function changedSubjects(before: Catalogue, after: Catalogue): Subject[] {
-  const permissionsOf = (catalogue: Catalogue) => JSON.stringify(catalogue.permissions.map((p) => [p.slug, p.enabled_for]));
+  const permissionsOf = (catalogue: Catalogue) => JSON.stringify(catalogue.permissions.map((p) => [p.id, p.slug, p.enabled_for]));
   const subjects: Subject[] = permissionsOf(before) === permissionsOf(after) ? [] : ["catalogue"];
   const rolesOf = (catalogue: Catalogue) =>
     new Map(catalogue.roles.map((role) => [role.slug, JSON.stringify([role.id, role.permissions])]));

@@ -40,6 +40,8 @@ export class InForceWatch {
   readonly #ports: InForcePorts;
   readonly #primary: Primary;
   readonly #waiting = new Map<number, ((receipt: ReceiptView) => void)[]>();
+  /** The same for those who do not wait for other cells. */
+  readonly #waitingHere = new Map<number, (() => void)[]>();
   #timer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(cell: number, ports: InForcePorts) {
@@ -84,9 +86,14 @@ export class InForceWatch {
     return new Promise((resolve) => this.#waiting.set(seq, [...(this.#waiting.get(seq) ?? []), resolve]));
   }
 
-  /** Until everything committed so far is in force. */
-  async untilAllInForce(): Promise<void> {
-    await Promise.all(this.#pending().map(({ seq }) => this.untilInForce(seq)));
+  /** Until everything committed so far is in force as far as this cell is concerned. Other cells are not waited for: one of them may be away for long. */
+  async untilAllInForceHere(): Promise<void> {
+    const pending = this.#pending().filter(({ replicas }) => replicas === null);
+    await Promise.all(
+      pending.map(
+        ({ seq }) => new Promise<void>((resolve) => this.#waitingHere.set(seq, [...(this.#waitingHere.get(seq) ?? []), resolve])),
+      ),
+    );
   }
 
   /** All other cells have taken what this cell changed of that kind up to an entry. */
@@ -129,6 +136,8 @@ export class InForceWatch {
   /** No edge decides without the entry any more, as far as this cell is concerned. */
   #note({ seq, replicas }: InForce): void {
     this.#ports.sql.exec("UPDATE receipts SET replicas = ? WHERE seq = ?", JSON.stringify(replicas), seq);
+    for (const tell of this.#waitingHere.get(seq) ?? []) tell();
+    this.#waitingHere.delete(seq);
   }
 
   /** Closes the receipts that want nothing more, and tells who waits. */

@@ -142,7 +142,7 @@ export class Ledger extends DurableObject<LedgerEnv> implements LedgerContract {
     if (!(await this.#otherCells.bring(envelope.command))) return NOT_YET_EFFECTIVE;
     if (WEBHOOK_COMMANDS.has(envelope.command.type) && !(await this.#webhooks.tellSettings())) return NOT_YET_EFFECTIVE;
     if (outcome.ok) return { ...outcome, receipt: (await this.#inForce.untilInForce(outcome.seq)) ?? null };
-    if (envelope.untilInForce && SAY_GONE.has(outcome.refusal.code)) await this.#inForce.untilAllInForce();
+    if (envelope.untilInForce && SAY_GONE.has(outcome.refusal.code)) await this.#inForce.untilAllInForceHere();
     return outcome;
   }
 
@@ -151,14 +151,14 @@ export class Ledger extends DurableObject<LedgerEnv> implements LedgerContract {
     this.#storage.transactionSync(() => takeCatalogue(transaction, received));
     this.#inForce.committed(latestSeq(this.#sql));
     await this.#arm();
-    await this.#inForce.untilAllInForce();
+    await this.#inForce.untilAllInForceHere();
   }
 
   async endUsers(users: readonly EndedUser[]): Promise<void> {
     const seqs = this.#storage.transactionSync(() => takeEndedUsers(this.#sql, users, Date.now()));
     for (const seq of seqs) this.#inForce.committed(seq);
     await this.#arm();
-    await this.#inForce.untilAllInForce();
+    await this.#inForce.untilAllInForceHere();
   }
 
   async roleAssignments(slug: string): Promise<number> {
@@ -177,10 +177,10 @@ export class Ledger extends DurableObject<LedgerEnv> implements LedgerContract {
   override async alarm(): Promise<void> {
     // Not waited for: neither does a dispatcher that hangs.
     this.ctx.waitUntil(Promise.all([this.#webhooks.notify(), this.#webhooks.tellSettings()]).finally(() => this.#arm()));
+    // Neither waits for the other: a cell that hangs must not keep the outbox standing, nor KV what the cells lack.
+    this.ctx.waitUntil(this.#otherCells.bringAll());
     try {
       await publishDue(this.#storage, { kv: this.env.KEYS, tagKeys: this.#configuration.tagKeys, now: Date.now });
-      // Not waited for: a cell that hangs must not keep the outbox standing.
-      this.ctx.waitUntil(this.#otherCells.bringAll());
       forgetOldCommands(this.#sql, Date.now());
       forgetOldReceipts(this.#sql, Date.now() - COMMAND_KEPT_MS);
       this.#storage.transactionSync(() => sweepEndedOrganization(new Transaction(this.#sql, Date.now(), SYSTEM)));

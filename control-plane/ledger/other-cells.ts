@@ -6,7 +6,7 @@ import { HOME_CELL } from "../../core/identifier.ts";
 import { worstCaseOf, type Tunables } from "../../core/protocol/tunables.ts";
 import { withDeadline } from "../../platform/deadline.ts";
 import type { Cells } from "../cells.ts";
-import { catalogueOf } from "./catalogue.ts";
+import { catalogueOf, catalogueSeq } from "./catalogue.ts";
 import { cellsBehind, confirmMirror } from "./catalogue-mirror.ts";
 import { CellDelivery } from "./cell-delivery.ts";
 import type { Command, Refusal } from "./command.ts";
@@ -50,15 +50,19 @@ export class OtherCells {
   constructor(cell: number, ports: OtherCellsPorts) {
     this.#cell = cell;
     this.#ports = ports;
-    const { inForce } = ports;
-    this.#catalogue = new CellDelivery(
-      () => this.#catalogueRound(),
-      (seq) => inForce.confirmedByCells("catalogue", seq),
-    );
-    this.#endedUsers = new CellDelivery(
-      () => this.#endedUsersRound(),
-      (seq) => inForce.confirmedByCells("endedUsers", seq),
-    );
+    const { sql, cells, inForce } = ports;
+    this.#catalogue = new CellDelivery({
+      latestSeq: () => catalogueSeq(sql),
+      cellsBehind: () => cellsBehind(sql, cells.count, HOME_CELL),
+      deliver: (to) => this.#deliverCatalogue(to),
+      arrivedEverywhere: (seq) => inForce.confirmedByCells("catalogue", seq),
+    });
+    this.#endedUsers = new CellDelivery({
+      latestSeq: () => latestEndedUserSeq(sql),
+      cellsBehind: () => cellsUntold(sql, cells.count, HOME_CELL),
+      deliver: (to) => this.#deliverEndedUsers(to),
+      arrivedEverywhere: (seq) => inForce.confirmedByCells("endedUsers", seq),
+    });
   }
 
   /** Whether some cell has not confirmed what this one, the home cell, has for all. */
@@ -112,25 +116,19 @@ export class OtherCells {
     return { code: "role_has_assignments", message: `${members} members have this role. Give them another one first.` };
   }
 
-  #catalogueRound() {
-    const { sql, cells } = this.#ports;
+  async #deliverCatalogue(cell: number): Promise<void> {
+    const { sql } = this.#ports;
     const current = catalogueOf(sql);
-    const deliver = async (cell: number) => {
-      await withDeadline(this.#ledger(cell).mirrorCatalogue(current), this.#inForceDeadlineMs());
-      confirmMirror(sql, cell, current.homeSeq);
-    };
-    return { homeSeq: current.homeSeq, cells: cellsBehind(sql, cells.count, HOME_CELL), deliver };
+    await withDeadline(this.#ledger(cell).mirrorCatalogue(current), this.#inForceDeadlineMs());
+    confirmMirror(sql, cell, current.homeSeq);
   }
 
-  #endedUsersRound() {
-    const { sql, cells } = this.#ports;
-    const deliver = async (cell: number) => {
-      for (let users = undeliveredUsers(sql, cell); users.length > 0; users = undeliveredUsers(sql, cell)) {
-        await withDeadline(this.#ledger(cell).endUsers(users), this.#inForceDeadlineMs());
-        confirmUserEndings(sql, cell, Math.max(...users.map(({ home_seq }) => home_seq)));
-      }
-    };
-    return { homeSeq: latestEndedUserSeq(sql), cells: cellsUntold(sql, cells.count, HOME_CELL), deliver };
+  async #deliverEndedUsers(cell: number): Promise<void> {
+    const { sql } = this.#ports;
+    for (let users = undeliveredUsers(sql, cell); users.length > 0; users = undeliveredUsers(sql, cell)) {
+      await withDeadline(this.#ledger(cell).endUsers(users), this.#inForceDeadlineMs());
+      confirmUserEndings(sql, cell, Math.max(...users.map(({ home_seq }) => home_seq)));
+    }
   }
 
   /** A cell answers when its replicas have: at worst, when their leases have run out. */

@@ -49,7 +49,7 @@ export class Ledger extends RealLedger {
   }
 
   override async mirrorCatalogue(received: Catalogue): Promise<void> {
-    if (ledgerFaults.notTakingCatalogue.has(this.ctx.id.name ?? "")) throw new Error("Network connection lost.");
+    await suffer(ledgerFaults.onCatalogue.get(this.ctx.id.name ?? ""));
     return super.mirrorCatalogue(received);
   }
 

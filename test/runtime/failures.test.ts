@@ -128,7 +128,7 @@ describe("the control plane", () => {
   });
 
   it("one of whose cells cannot take a change yet answers 503, another code, and when to ask again", async () => {
-    ledgerFaults.notTakingCatalogue.add("cell-2");
+    ledgerFaults.onCatalogue.set("cell-2", "throws");
     const failed = await ask(installation.adminKey, "POST", "/authorization/permissions", { json: { slug: "late:read", name: "Late" } });
     expect(failed).toMatchObject({ status: 503, body: { code: "not_yet_effective" } });
     expect(failed.headers.get("retry-after")).toBe("1");

@@ -326,11 +326,11 @@ describe("a role of the installation", () => {
     const key = await installation.userKey(userId, organization, ["orders:read"]);
     await known(key);
     // Cell 2 has asked, and been told of no assignment; then it is cut off, and gives the role meanwhile.
-    ledgerFaults.notTakingCatalogue.add("cell-2");
+    ledgerFaults.onCatalogue.set("cell-2", "throws");
     expect((await installation.call("DELETE", "/authorization/roles/phoenix")).status).toBe(503);
     await installation.must("PUT", `/user_management/organization_memberships/${membershipId}`, { role_slug: "phoenix" });
     expect((await installation.call("POST", "/authorization/roles", { slug: "phoenix", name: "Phoenix" })).status).toBe(503);
-    ledgerFaults.notTakingCatalogue.clear();
+    ledgerFaults.onCatalogue.clear();
     await installation.must("PUT", "/authorization/roles/phoenix/permissions", { permissions: ["orders:read"] });
 
     expect(await answersTo(key)).toEqual(both("401 membership_inactive"));

@@ -6,8 +6,8 @@ export type LedgerFault = "throws" | "hangs" | undefined;
 
 /** The faults at the moment. */
 export const ledgerFaults = {
-  /** Cells, by their objects' names, that do not take a new catalogue. */
-  notTakingCatalogue: new Set<string>(),
+  /** What cells, by their objects' names, do on being brought a new catalogue. */
+  onCatalogue: new Map<string, LedgerFault>(),
   /** By external id: until when the home cell keeps the answer to itself that an organization may have it. */
   claimsAnswered: new Map<string, Promise<void>>(),
   /** Cells, by their objects' names, that do not hear of ended users. */

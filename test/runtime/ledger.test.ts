@@ -183,11 +183,11 @@ describe("a permission that was deleted and made again", () => {
   it("is not said to be gone while a cell still goes by the old catalogue", async () => {
     await permission("f:read");
     const deletion = () => home().execute(envelope({ ...DELETED, slug: "f:read" }));
-    ledgerFaults.notTakingCatalogue.add("cell-2");
+    ledgerFaults.onCatalogue.set("cell-2", "throws");
     for (const outcome of [await deletion(), await deletion()])
       expect(outcome).toMatchObject({ ok: false, refusal: { code: "not_yet_effective" } });
     expect(await env.LEDGER.getByName("cell-2").permission("f:read")).not.toBeNull();
-    ledgerFaults.notTakingCatalogue.clear();
+    ledgerFaults.onCatalogue.clear();
     expect(await deletion()).toMatchObject({ ok: false, refusal: { code: "entity_not_found" } });
     expect(await env.LEDGER.getByName("cell-2").permission("f:read")).toBeNull();
   });
