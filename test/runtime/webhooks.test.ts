@@ -372,6 +372,10 @@ describe("an endpoint that takes nothing any more", () => {
       storage.sql.exec("SELECT 1 FROM webhook_endpoints WHERE id = ?", hook.id).toArray(),
     );
     expect(rows).toEqual([]);
+    const subscriptions = await runInDurableObject(env.LEDGER.getByName("cell-0"), (_, { storage }) =>
+      storage.sql.exec("SELECT 1 FROM webhook_subscriptions WHERE endpoint_id = ?", hook.id).toArray(),
+    );
+    expect(subscriptions).toEqual([]);
     const kept = await runInDurableObject(env.WEBHOOK_DISPATCHER.getByName(hook.id), (_, { storage }) =>
       ["deliveries", "attempts"].map((table) => storage.sql.exec(`SELECT * FROM ${table}`).toArray()),
     );
