@@ -49,7 +49,8 @@ export function placeOfEvent(id: string): EventPlace | undefined {
 export const eventType = z
   .string()
   .max(80, "at most 80 characters")
-  .regex(/^[a-z][a-z0-9_]*(?:\.[a-z][a-z0-9_]*)+$/, "must be the name of an event, like 'api_key.created'");
+  .regex(/^[a-z][a-z0-9_]*(?:\.[a-z][a-z0-9_]*)+$/, "must be the name of an event, like 'api_key.created'")
+  .meta({ examples: ["api_key.created"] });
 
 /** The event that tells of a key's end, however it came about. */
 export const KEY_REVOKED = "api_key.revoked";

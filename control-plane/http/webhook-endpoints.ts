@@ -21,7 +21,10 @@ const SECRET_OVERLAP_S_MAX = 30 * 24 * 60 * 60;
 /** What callers see who may look at endpoints, but not act for them. */
 const HIDDEN_SECRET = "whsec_(hidden)";
 
-const endpointUrl = z.string().max(URL_LENGTH_MAX, `at most ${URL_LENGTH_MAX} characters`);
+const endpointUrl = z
+  .string()
+  .max(URL_LENGTH_MAX, `at most ${URL_LENGTH_MAX} characters`)
+  .meta({ examples: ["https://example.com/webhooks"] });
 const eventTypes = z
   .array(eventType)
   .min(1, "name at least one event")
