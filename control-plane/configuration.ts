@@ -21,10 +21,16 @@ export interface ControlPlaneConfiguration {
   /** Tries of the bootstrap secret from one network address in a minute, in one isolate. */
   readonly bootstrapAttemptsPerMinute: number;
   readonly tunables: Tunables;
+  /** How long the audit log keeps what entries say; null: for ever. */
+  readonly auditRetentionDays: number | null;
 }
 
 const perMinute = (usually: number) =>
   z.coerce.number({ error: "must be a number" }).int("must be a whole number").min(1, "must be at least 1").max(1e9).default(usually);
+/** Undelivered messages between cells and to the outside are made from entries for some days. */
+const AUDIT_RETENTION_DAYS_MIN = 30;
+const AUDIT_RETENTION_DAYS_MAX = 36_500;
+const AUDIT_RETENTION_ERROR = `must be 'forever' or a number of days, ${AUDIT_RETENTION_DAYS_MIN} to ${AUDIT_RETENTION_DAYS_MAX}`;
 
 const ownFields = z.object({
   ...sharedFields,
@@ -35,6 +41,19 @@ const ownFields = z.object({
   BOOTSTRAP_SECRET: z.string({ error: "is required (a secret of at least 32 characters)" }).min(32, "must have at least 32 characters"),
   CALLER_REQUESTS_PER_MINUTE: perMinute(6_000),
   BOOTSTRAP_ATTEMPTS_PER_MINUTE: perMinute(10),
+  AUDIT_RETENTION_DAYS: z
+    .union(
+      [
+        z.literal("forever").transform(() => null),
+        z
+          .string()
+          .regex(/^\d{1,5}$/)
+          .transform(Number)
+          .pipe(z.number().min(AUDIT_RETENTION_DAYS_MIN).max(AUDIT_RETENTION_DAYS_MAX)),
+      ],
+      { error: AUDIT_RETENTION_ERROR },
+    )
+    .default(null),
 });
 const schema = z.intersection(ownFields, tunablesSchema).refine((fields) => fields.ACCEPTED_ENVIRONMENTS.has(fields.DEFAULT_ENVIRONMENT), {
   path: ["DEFAULT_ENVIRONMENT"],
@@ -60,5 +79,6 @@ export function controlPlaneConfiguration(bindings: unknown): ControlPlaneConfig
     callerRequestsPerMinute: parsed.CALLER_REQUESTS_PER_MINUTE,
     bootstrapAttemptsPerMinute: parsed.BOOTSTRAP_ATTEMPTS_PER_MINUTE,
     tunables: tunablesOf(parsed),
+    auditRetentionDays: parsed.AUDIT_RETENTION_DAYS,
   };
 }

@@ -9,7 +9,7 @@ const CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 const CELL_AT = 10;
 
 /** Prefixes of the ids that Portcullis mints, as in the WorkOS API. */
-export type IdPrefix = "org" | "user" | "om" | "api_key" | "perm" | "role" | "event";
+export type IdPrefix = "org" | "user" | "om" | "api_key" | "perm" | "role" | "event" | "audit_log_entry" | "audit_log_denial";
 
 /** Cell of what belongs to the whole installation: users, permissions, roles, routes. */
 export const HOME_CELL = 0;
@@ -19,11 +19,24 @@ export const PLATFORM_ORGANIZATION_ID = "org_platform";
 
 /** Mints an id; with a `cell` (0 to 31) the id can be asked for it later with {@link cellOfId}. */
 export function mintId(prefix: IdPrefix, nowMs: number, randomBytes: RandomBytes, cell?: number): string {
-  let time = "";
-  for (let rest = nowMs; time.length < CELL_AT; rest = Math.floor(rest / 32)) time = CROCKFORD.charAt(rest % 32) + time;
+  const time = crockford(nowMs, CELL_AT);
   let random = "";
   for (const byte of randomBytes(new Uint8Array(16))) random += CROCKFORD.charAt(byte & 31);
   return `${prefix}_${time}${cell === undefined ? random : CROCKFORD.charAt(cell) + random.slice(1)}`;
+}
+
+/** A natural number in Crockford base32, padded to a length, so that the order of texts is the order of numbers. */
+export function crockford(value: number, length: number): string {
+  let text = "";
+  for (let rest = value; text.length < length; rest = Math.floor(rest / 32)) text = CROCKFORD.charAt(rest % 32) + text;
+  return text;
+}
+
+/** The number that {@link crockford} wrote. */
+export function readCrockford(text: string): number {
+  let value = 0;
+  for (const character of text) value = value * 32 + CROCKFORD.indexOf(character);
+  return value;
 }
 
 /** Whether a text has the form of an id with this prefix. */

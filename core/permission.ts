@@ -55,6 +55,8 @@ export const PLATFORM_PERMISSIONS = [
   "portcullis:api_keys:write",
   "portcullis:api_keys:validate",
   "portcullis:ledger:read",
+  // The audit log
+  "portcullis:audit_logs:read",
 ] as const;
 
 /** One of {@link PLATFORM_PERMISSIONS}. */

@@ -6,9 +6,22 @@ import type { Resolution } from "../../core/ledger-reader.ts";
 import type { Slice, Walk } from "../../core/page.ts";
 import type { LeaseGrant, LeaseRequest } from "../../core/protocol/messages.ts";
 import type { RouteTable } from "../../core/route.ts";
+import type { AuditFilter, AuditScope, AuditStretch } from "./audit-log.ts";
 import type { CommandEnvelope, Outcome } from "./command.ts";
+import type { Denial } from "./denials.ts";
 import type { ChainCheck, ChainPosition } from "./journal.ts";
-import type { ApiKeyView, EntryView, MembershipView, OrganizationView, PermissionView, ReceiptView, RoleView, UserView } from "./view.ts";
+import type {
+  ApiKeyView,
+  AuditEntryView,
+  AuditExportLine,
+  EntryView,
+  MembershipView,
+  OrganizationView,
+  PermissionView,
+  ReceiptView,
+  RoleView,
+  UserView,
+} from "./view.ts";
 
 /** Permissions and roles of the installation at a seq of the home cell, as every cell keeps a copy. */
 export interface Catalogue {
@@ -70,4 +83,18 @@ export interface LedgerContract {
   entries(afterSeq: number, limit: number): Promise<EntryView[]>;
   /** Recomputes a part of the hash chain after a position that holds. */
   verify(from: ChainPosition): Promise<ChainCheck>;
+
+  // The audit log
+  /** Entries of the audit log on a walk. */
+  auditEntries(scope: AuditScope, filter: AuditFilter, walk: Walk): Promise<Slice<AuditEntryView>>;
+  /** What of a chain lies in a range of time (ms, both included) and after a seq; null where the cell has no such chain. */
+  auditStretch(
+    scope: AuditScope,
+    range: { readonly from_ms?: number | undefined; readonly to_ms?: number | undefined },
+    afterSeq: number,
+  ): Promise<AuditStretch | null>;
+  /** The next lines of an export after a seq, up to a seq; none at the end. */
+  auditExportPage(scope: AuditScope, afterSeq: number, through: number): Promise<AuditExportLine[]>;
+  /** Records that a known caller was refused something, or counts it where there is too much of that. */
+  recordDenial(denial: Denial, organizations: readonly string[]): Promise<void>;
 }

@@ -15,11 +15,14 @@ import { withDeadline } from "../../platform/deadline.ts";
 import { controlPlaneConfiguration, type ControlPlaneConfiguration } from "../configuration.ts";
 import type { LedgerReplica } from "../ledger-replica.ts";
 import * as apiKeys from "./api-keys.ts";
+import { auditExportPage, auditSlice, auditStretch, type AuditFilter, type AuditScope, type AuditStretch } from "./audit-log.ts";
+import { dropOldContent, nextDroppingAtMs } from "./audit-retention.ts";
 import * as catalogue from "./catalogue.ts";
 import { cellName, cellOfName } from "./cell-name.ts";
 import { cellsBehind, confirmMirror, takeCatalogue } from "./catalogue-mirror.ts";
 import type { Command, CommandEnvelope, Outcome, Refusal } from "./command.ts";
 import type { Catalogue, LedgerContract } from "./contract.ts";
+import { recordDenial, type Denial } from "./denials.ts";
 import { COMMAND_KEPT_MS, execute, forgetOldCommands, nextForgettingAtMs } from "./execute.ts";
 import { forgetOldReceipts, InForceWatch } from "./in-force.ts";
 import { latestSeq, readEntries, verifyChain, type ChainCheck, type ChainPosition } from "./journal.ts";
@@ -29,7 +32,18 @@ import { routeTable } from "./route-table.ts";
 import { migrate } from "./schema.ts";
 import * as tenancy from "./tenancy.ts";
 import { Transaction } from "./transaction.ts";
-import type { ApiKeyView, EntryView, MembershipView, OrganizationView, PermissionView, ReceiptView, RoleView, UserView } from "./view.ts";
+import type {
+  ApiKeyView,
+  AuditEntryView,
+  AuditExportLine,
+  EntryView,
+  MembershipView,
+  OrganizationView,
+  PermissionView,
+  ReceiptView,
+  RoleView,
+  UserView,
+} from "./view.ts";
 
 /** Bindings the ledger needs, besides the control plane's settings. */
 export interface LedgerEnv {
@@ -122,6 +136,7 @@ export class Ledger extends DurableObject<LedgerEnv> implements LedgerContract {
       this.ctx.waitUntil(this.#mirror());
       forgetOldCommands(this.#sql, Date.now());
       forgetOldReceipts(this.#sql, Date.now() - COMMAND_KEPT_MS);
+      this.#storage.transactionSync(() => dropOldContent(this.#sql, this.#configuration.auditRetentionDays, Date.now()));
     } finally {
       await this.#arm();
     }
@@ -210,6 +225,27 @@ export class Ledger extends DurableObject<LedgerEnv> implements LedgerContract {
     return verifyChain(this.#sql, from, ENTRIES_VERIFIED_AT_ONCE);
   }
 
+  async auditEntries(scope: AuditScope, filter: AuditFilter, walk: Walk): Promise<Slice<AuditEntryView>> {
+    return auditSlice(this.#sql, this.#cell, scope, filter, walk);
+  }
+
+  async auditStretch(
+    scope: AuditScope,
+    range: Parameters<LedgerContract["auditStretch"]>[1],
+    afterSeq: number,
+  ): Promise<AuditStretch | null> {
+    return auditStretch(this.#sql, scope, range, afterSeq) ?? null;
+  }
+
+  async auditExportPage(scope: AuditScope, afterSeq: number, through: number): Promise<AuditExportLine[]> {
+    return auditExportPage(this.#sql, scope, afterSeq, through);
+  }
+
+  async recordDenial(denial: Denial, organizations: readonly string[]): Promise<void> {
+    this.#storage.transactionSync(() => recordDenial(this.#sql, denial, organizations, Date.now()));
+    await this.#arm();
+  }
+
   /** Publishes again what a gateway found missing or out of date in KV. */
   async #heal(name: string, seenStamp: number | null | undefined): Promise<void> {
     if (seenStamp !== undefined && healPublication(this.#sql, name, seenStamp, latestSeq(this.#sql), Date.now())) await this.#arm();
@@ -249,6 +285,7 @@ export class Ledger extends DurableObject<LedgerEnv> implements LedgerContract {
     const waiting = [
       nextPublicationAtMs(this.#sql),
       nextForgettingAtMs(this.#sql),
+      nextDroppingAtMs(this.#sql, this.#configuration.auditRetentionDays),
       isBehind ? nowMs + MIRROR_RETRY_MS : null,
       this.#inForce.hasPending ? nowMs + RECEIPT_RETRY_MS : null,
     ].filter((at) => at !== null);

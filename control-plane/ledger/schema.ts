@@ -1,6 +1,7 @@
 /** The SQLite schema of a cell and its migrations: applied in order, each in one transaction, never edited once released. */
+import { migrateToAuditLog } from "./audit-schema.ts";
 
-const MIGRATIONS: readonly string[] = [
+const MIGRATIONS: readonly (string | ((sql: SqlStorage) => void))[] = [
   `
   CREATE TABLE entries (
     seq INTEGER PRIMARY KEY,
@@ -111,6 +112,8 @@ const MIGRATIONS: readonly string[] = [
 
   ALTER TABLE route_table RENAME COLUMN stamp TO version;
   `,
+  // The audit log.
+  migrateToAuditLog,
 ];
 
 /** Brings the cell's schema up to date. Call before anything else touches storage. */
@@ -122,7 +125,10 @@ export function migrate(storage: DurableObjectStorage): void {
     const version = row?.version ?? 0;
     if (version > MIGRATIONS.length)
       throw new Error(`the cell's schema is version ${version}, newer than this code knows (${MIGRATIONS.length}): deploy the newer code`);
-    for (const migration of MIGRATIONS.slice(version)) sql.exec(migration);
+    for (const migration of MIGRATIONS.slice(version)) {
+      if (typeof migration === "string") sql.exec(migration);
+      else migration(sql);
+    }
     sql.exec("INSERT INTO schema_version VALUES (1, ?) ON CONFLICT (only) DO UPDATE SET version = excluded.version", MIGRATIONS.length);
   });
 }

@@ -1,6 +1,7 @@
 /** What a command's handler works with: the cell's tables, its one entry, and the consequences that go with it. */
 import type { Subject } from "../../core/floor.ts";
 import type { Actor, Refusal } from "./command.ts";
+import { concernedOrganizations, linkToOrganizations } from "./concerned-organizations.ts";
 import { raiseFloor } from "./floors.ts";
 import { openReceipt } from "./in-force.ts";
 import { append } from "./journal.ts";
@@ -32,9 +33,13 @@ export class Transaction {
     this.actor = actor;
   }
 
-  /** Writes the command's entry. */
-  append(type: string, subject: string, payload: Record<string, unknown>): number {
-    return append(this.sql, this.nowMs, { actor: this.actor, type, subject, payload });
+  /** Writes the command's entry. Whom it concerns follows from subject and payload, unless there is more to be said. */
+  append(type: string, subject: string, payload: Record<string, unknown>, concerned?: readonly string[]): number {
+    const organizations = concerned ?? concernedOrganizations(this.sql, subject, payload);
+    const entry = { actor: this.actor, type, subject, organizations, payload };
+    const link = append(this.sql, "entries", this.nowMs, entry);
+    linkToOrganizations(this.sql, entry, link);
+    return link.seq;
   }
 
   /**
