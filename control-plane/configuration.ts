@@ -27,10 +27,15 @@ export interface ControlPlaneConfiguration {
 
 const perMinute = (usually: number) =>
   z.coerce.number({ error: "must be a number" }).int("must be a whole number").min(1, "must be at least 1").max(1e9).default(usually);
-/** Undelivered messages between cells and to the outside are made from entries for some days. */
+/** At least: what is told to other cells and to the outside is made from entries, and may have to be tried for days. */
 const AUDIT_RETENTION_DAYS_MIN = 30;
 const AUDIT_RETENTION_DAYS_MAX = 36_500;
-const AUDIT_RETENTION_ERROR = `must be 'forever' or a number of days, ${AUDIT_RETENTION_DAYS_MIN} to ${AUDIT_RETENTION_DAYS_MAX}`;
+const auditRetention = z
+  .union(
+    [z.literal("forever").transform(() => null), z.coerce.number().int().min(AUDIT_RETENTION_DAYS_MIN).max(AUDIT_RETENTION_DAYS_MAX)],
+    { error: `must be 'forever' or a number of days, ${AUDIT_RETENTION_DAYS_MIN} to ${AUDIT_RETENTION_DAYS_MAX}` },
+  )
+  .default(null);
 
 const ownFields = z.object({
   ...sharedFields,
@@ -41,19 +46,7 @@ const ownFields = z.object({
   BOOTSTRAP_SECRET: z.string({ error: "is required (a secret of at least 32 characters)" }).min(32, "must have at least 32 characters"),
   CALLER_REQUESTS_PER_MINUTE: perMinute(6_000),
   BOOTSTRAP_ATTEMPTS_PER_MINUTE: perMinute(10),
-  AUDIT_RETENTION_DAYS: z
-    .union(
-      [
-        z.literal("forever").transform(() => null),
-        z
-          .string()
-          .regex(/^\d{1,5}$/)
-          .transform(Number)
-          .pipe(z.number().min(AUDIT_RETENTION_DAYS_MIN).max(AUDIT_RETENTION_DAYS_MAX)),
-      ],
-      { error: AUDIT_RETENTION_ERROR },
-    )
-    .default(null),
+  AUDIT_RETENTION_DAYS: auditRetention,
 });
 const schema = z.intersection(ownFields, tunablesSchema).refine((fields) => fields.ACCEPTED_ENVIRONMENTS.has(fields.DEFAULT_ENVIRONMENT), {
   path: ["DEFAULT_ENVIRONMENT"],

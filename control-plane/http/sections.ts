@@ -1,5 +1,6 @@
 /** All endpoints of the control plane. What is not here does not exist. */
 import { apiKeys } from "./api-keys.ts";
+import { auditLogs } from "./audit-logs.ts";
 import { bootstrap } from "./bootstrap.ts";
 import type { Section } from "./endpoint.ts";
 import { health } from "./health.ts";
@@ -26,6 +27,8 @@ export const SECTIONS: readonly Section[] = [
   ledgerInspection,
   bootstrap,
   health,
+  // The audit log
+  auditLogs,
   reference(() => SECTIONS),
 ];
 

@@ -40,7 +40,7 @@ export async function send(
   const { commandId, fingerprint } = repetition;
   const sealedReply = secret === undefined || repetition.seal === null ? null : await repetition.seal(secret);
   const outcome = await services.cells.ledger(cell).execute({ command, actor, commandId, fingerprint, sealedReply, untilInForce });
-  if (!outcome.ok) throw refused(outcome.refusal, codes);
+  if (!outcome.ok) throw refused(outcome.refusal, actor, codes);
   const replayed = outcome.replayed && outcome.sealedReply !== null;
   const { receipt } = outcome;
   return { reply: outcome.reply as LedgerReply, receipt, secret: replayed ? await repetition.open(outcome.sealedReply) : secret };

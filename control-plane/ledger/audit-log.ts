@@ -160,15 +160,24 @@ function hasRowIn(sql: SqlStorage, scope: AuditScope, filter: AuditFilter, bound
   return sql.exec(`SELECT 1 FROM ${table} WHERE ${conditions} LIMIT 1`, ...values).toArray().length > 0;
 }
 
-/** Where the places of a scope are kept, and what narrows them; names come from code, values are bound. */
+/** Where the places of a scope are kept, with the index to walk, and what narrows them. Names come from code, values are bound. */
 function placesOf(scope: AuditScope, { actor_id, type, subject }: AuditFilter, { above, below }: Bounds) {
   const columns = { ...("organization_id" in scope && { organization_id: scope.organization_id }), actor_id, type, subject };
   const wanted = Object.entries(columns).filter((column): column is [string, string] => column[1] !== undefined);
+  const table = "journal" in scope ? scope.journal : "entry_organizations";
+  const index = indexFor({ actor_id, type, subject });
   return {
-    table: "journal" in scope ? scope.journal : "entry_organizations",
+    table: index === undefined ? table : `${table} INDEXED BY ${table}_by_${index}`,
     conditions: [...wanted.map(([column]) => `${column} = ?`), "seq > ?", "seq < ?"].join(" AND "),
     values: [...wanted.map(([, value]) => value), above, below],
   };
+}
+
+/** SQLite would rather walk the primary key, past whatever does not match. A subject alone is narrow: little is about one thing. */
+function indexFor({ actor_id, type, subject }: AuditFilter): string | undefined {
+  if (subject !== undefined) return "subject";
+  if (actor_id !== undefined) return type === undefined ? "actor" : "actor_and_type";
+  return type === undefined ? undefined : "type";
 }
 
 function entryView(row: LinkedRow, cell: number, journal: Journal): AuditEntryView {
