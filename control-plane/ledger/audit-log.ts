@@ -62,20 +62,19 @@ export function auditStretch(
 ): AuditStretch | undefined {
   const journal = journalOf(scope);
   const { above, below } = rangeOf(sql, journal, range);
-  const hashAt = (seq: number) => positionAt(sql, scope, seq);
-  const last = hashAt(below - 1);
-  if (!last && "organization_id" in scope && !hashAt(Number.MAX_SAFE_INTEGER)) return undefined;
-  const after = hashAt(Math.max(above, afterSeq)) ?? { seq: 0, hash: firstHash(chainOf(scope)) };
+  const last = lastLinkAt(sql, scope, below - 1);
+  if (!last && "organization_id" in scope && !lastLinkAt(sql, scope, Number.MAX_SAFE_INTEGER - 1)) return undefined;
+  const after = lastLinkAt(sql, scope, Math.max(above, afterSeq)) ?? { seq: 0, hash: firstHash(chainOf(scope)) };
   return { after, through: Math.max(after.seq, last?.seq ?? 0) };
 }
 
 /** The next lines of an export after a seq: some hundred, or fewer when they are long; none at the end. */
 export function auditExportPage(sql: SqlStorage, scope: AuditScope, afterSeq: number, through: number): AuditExportLine[] {
-  const isShared = "organization_id" in scope;
+  const forOneOrganization = "organization_id" in scope;
   const lines: AuditExportLine[] = [];
   let characters = 0;
   for (const row of rowsIn(sql, scope, {}, { above: afterSeq, below: through + 1 }, { ascending: true, limit: EXPORT_ROWS })) {
-    lines.push(exportLine(row, isShared));
+    lines.push(exportLine(row, forOneOrganization));
     characters += row.payload.length;
     if (characters >= EXPORT_CHARACTERS) break;
   }
@@ -91,7 +90,7 @@ function journalOf(scope: AuditScope): Journal {
   return "journal" in scope ? scope.journal : "entries";
 }
 
-/** What is gone does not appear in lists. */
+/** A range of time as seqs. */
 function rangeOf(sql: SqlStorage, journal: Journal, { from_ms, to_ms }: Pick<AuditFilter, "from_ms" | "to_ms">): Bounds {
   return {
     above: from_ms === undefined ? 0 : lastSeqAt(sql, journal, from_ms - 1),
@@ -134,7 +133,7 @@ function lastSeqAt(sql: SqlStorage, journal: Journal, atMs: number): number {
 }
 
 /** The last link of a chain up to a seq. */
-function positionAt(sql: SqlStorage, scope: AuditScope, seq: number): ChainPosition | undefined {
+function lastLinkAt(sql: SqlStorage, scope: AuditScope, seq: number): ChainPosition | undefined {
   const { table, conditions, values } = placesOf(scope, {}, { above: 0, below: seq + 1 });
   const query = `SELECT seq, hash FROM ${table} WHERE ${conditions} ORDER BY seq DESC LIMIT 1`;
   return sql.exec<{ seq: number; hash: string }>(query, ...values).toArray()[0];
