@@ -24,6 +24,8 @@ export interface ControlPlaneConfiguration {
   /** For how long a replaced secret goes on working, in seconds: when the caller does not say, and at most. */
   readonly rotationOverlapS: { readonly default: number; readonly max: number };
   readonly webhooks: WebhookConfiguration;
+  /** How long the audit log keeps what entries say; null: for ever. */
+  readonly auditRetentionDays: number | null;
 }
 
 /** Where webhooks may be sent. */
@@ -36,6 +38,15 @@ export interface WebhookConfiguration {
 
 const perMinute = (usually: number) =>
   z.coerce.number({ error: "must be a number" }).int("must be a whole number").min(1, "must be at least 1").max(1e9).default(usually);
+/** At least: what is told to other cells and to the outside is made from entries, and may have to be tried for days. */
+const AUDIT_RETENTION_DAYS_MIN = 30;
+const AUDIT_RETENTION_DAYS_MAX = 36_500;
+const auditRetention = z
+  .union(
+    [z.literal("forever").transform(() => null), z.coerce.number().int().min(AUDIT_RETENTION_DAYS_MIN).max(AUDIT_RETENTION_DAYS_MAX)],
+    { error: `must be 'forever' or a number of days, ${AUDIT_RETENTION_DAYS_MIN} to ${AUDIT_RETENTION_DAYS_MAX}` },
+  )
+  .default(null);
 
 const ownFields = z.object({
   ...sharedFields,
@@ -50,6 +61,7 @@ const ownFields = z.object({
   BOOTSTRAP_SECRET: z.string({ error: "is required (a secret of at least 32 characters)" }).min(32, "must have at least 32 characters"),
   CALLER_REQUESTS_PER_MINUTE: perMinute(6_000),
   BOOTSTRAP_ATTEMPTS_PER_MINUTE: perMinute(10),
+  AUDIT_RETENTION_DAYS: auditRetention,
 });
 const YEAR_S = 366 * 24 * 60 * 60;
 const seconds = z.coerce
@@ -94,5 +106,6 @@ export function controlPlaneConfiguration(bindings: unknown): ControlPlaneConfig
       loopbackToo: parsed.WEBHOOK_LOOPBACK === "on",
       resolver: parsed.WEBHOOK_RESOLVER === "off" ? null : new URL(parsed.WEBHOOK_RESOLVER),
     },
+    auditRetentionDays: parsed.AUDIT_RETENTION_DAYS,
   };
 }

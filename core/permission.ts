@@ -61,6 +61,8 @@ export const PLATFORM_PERMISSIONS = [
   "portcullis:events:read",
   "portcullis:webhooks:read",
   "portcullis:webhooks:write",
+  // The audit log
+  "portcullis:audit_logs:read",
 ] as const;
 
 /** One of {@link PLATFORM_PERMISSIONS}. */

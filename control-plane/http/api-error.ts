@@ -3,7 +3,8 @@
  * always, `errors` on 422, and never a member called `error`.
  */
 import { quoteId } from "../../core/identifier.ts";
-import type { Refusal } from "../ledger/command.ts";
+import type { Actor, Refusal } from "../ledger/command.ts";
+import type { Denial } from "../ledger/denials.ts";
 import { ERRORS, type ErrorCode } from "./error-catalogue.ts";
 
 /** One field at fault. */
@@ -31,6 +32,19 @@ export class ApiError extends Error {
   }
 }
 
+/** A refusal to a caller who is known. It goes on record. */
+export class DeniedError extends ApiError {
+  readonly actor: Actor;
+  /** Whether the door did not let the caller in, or the ledger refused the command. */
+  readonly kind: Denial["type"];
+
+  constructor(actor: Actor, kind: Denial["type"], code: ErrorCode, message: string, more: Record<string, unknown> = {}) {
+    super(code, message, more);
+    this.actor = actor;
+    this.kind = kind;
+  }
+}
+
 /** 422 with the fields at fault. */
 export function invalid(errors: readonly FieldError[]): ApiError {
   return new ApiError("invalid_request_parameters", "Validation failed.", { errors });
@@ -46,9 +60,11 @@ export function unauthorized(): ApiError {
   return new ApiError("unauthorized", "Unauthorized");
 }
 
-/** A ledger's refusal as an answer; `codes` renames codes where an endpoint has its own word. */
-export function refused(refusal: Refusal, codes: Partial<Record<Refusal["code"], ErrorCode>> = {}): ApiError {
+/** A ledger's refusal of an actor's command as an answer; `codes` renames codes where an endpoint has its own word. */
+export function refused(refusal: Refusal, actor: Actor, codes: Partial<Record<Refusal["code"], ErrorCode>> = {}): ApiError {
   const code = codes[refusal.code] ?? refusal.code;
-  if (ERRORS[code].status !== 422) return new ApiError(code, refusal.message);
-  return new ApiError(code, refusal.message, { errors: [{ code, field: refusal.field ?? "", message: refusal.message }] });
+  const { message } = refusal;
+  const more = ERRORS[code].status === 422 ? { errors: [{ code, field: refusal.field ?? "", message }] } : {};
+  // What is committed has not been refused.
+  return code === "not_yet_effective" ? new ApiError(code, message) : new DeniedError(actor, "command.refused", code, message, more);
 }

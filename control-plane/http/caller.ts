@@ -6,7 +6,7 @@ import { PLATFORM_ORGANIZATION_ID } from "../../core/identifier.ts";
 import { coversAny } from "../../core/permission.ts";
 import { parseToken } from "../../core/token.ts";
 import type { Actor } from "../ledger/command.ts";
-import { ApiError, unauthorized } from "./api-error.ts";
+import { DeniedError, unauthorized } from "./api-error.ts";
 import type { Access, Services } from "./endpoint.ts";
 
 /** An admitted caller. */
@@ -28,7 +28,7 @@ export function requireAccess(access: Access, caller: Caller): void {
   if (access === "public" || access === "bootstrap_secret" || access === "any_platform_key" || coversAny(caller.permissions, access))
     return;
   const message = `This call needs the permission '${access}', which your key does not have.`;
-  throw new ApiError("insufficient_permissions", message, { missing_permissions: [access] });
+  throw new DeniedError(caller.actor, "request.denied", "insufficient_permissions", message, { missing_permissions: [access] });
 }
 
 /** The bearer token of a request, or undefined (RFC 6750 section 2.1; the scheme in any case). */

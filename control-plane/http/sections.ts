@@ -1,5 +1,6 @@
 /** All endpoints of the control plane. What is not here does not exist. */
 import { apiKeys } from "./api-keys.ts";
+import { auditLogs } from "./audit-logs.ts";
 import { bootstrap } from "./bootstrap.ts";
 import type { Section } from "./endpoint.ts";
 import { events } from "./events.ts";
@@ -37,6 +38,8 @@ export const SECTIONS: readonly Section[] = [
   ledgerInspection,
   bootstrap,
   health,
+  // The audit log
+  auditLogs,
   reference(() => SECTIONS),
   // The life of a key
   keyLife,

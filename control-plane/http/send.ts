@@ -43,7 +43,7 @@ export async function send(
   const sealedReply = secret === undefined || repetition.seal === null ? null : await repetition.seal(secret);
   const envelope = { command, actor, commandId, fingerprint, sealedReply, untilInForce, ...(reason !== undefined && { reason }) };
   const outcome = await services.cells.ledger(cell).execute(envelope);
-  if (!outcome.ok) throw refused(outcome.refusal, codes);
+  if (!outcome.ok) throw refused(outcome.refusal, actor, codes);
   const replayed = outcome.replayed && outcome.sealedReply !== null;
   const { receipt } = outcome;
   return { reply: outcome.reply as LedgerReply, receipt, secret: replayed ? await repetition.open(outcome.sealedReply) : secret };

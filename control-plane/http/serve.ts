@@ -1,8 +1,9 @@
 /** From a request to an endpoint's handler and back: what all endpoints share, in one order. */
 import type { Context, Hono } from "hono";
-import { invalid } from "./api-error.ts";
+import { DeniedError, invalid } from "./api-error.ts";
 import { parseBody, readBodyText } from "./body.ts";
 import { identify, requireAccess, type Caller } from "./caller.ts";
+import { noteDenial } from "./denials.ts";
 import { NO_FIELDS, type Call, type Endpoint, type Method, type Services } from "./endpoint.ts";
 import { readPath } from "./path-parameters.ts";
 import { parseQuery } from "./query.ts";
@@ -17,7 +18,15 @@ export interface AppEnvironment {
 /** Serves every endpoint under its method and path. Where two paths match, literals go before parameters, from the left. */
 export function mount(app: Hono<AppEnvironment>, services: Services, endpoints: readonly Endpoint[]): void {
   for (const endpoint of endpoints.toSorted(bySpecificity))
-    app.on(endpoint.method, endpoint.path, async (c) => respond(c, await endpoint.handler(await receive(services, endpoint, c)), endpoint));
+    app.on(endpoint.method, endpoint.path, async (c) => {
+      try {
+        return respond(c, await endpoint.handler(await receive(services, endpoint, c)), endpoint);
+      } catch (error) {
+        if (error instanceof DeniedError)
+          await noteDenial(services, endpoint, error, { requestId: c.get("requestId"), params: c.req.param() });
+        throw error;
+      }
+    });
 }
 
 /**

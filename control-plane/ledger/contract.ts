@@ -6,7 +6,9 @@ import type { Resolution } from "../../core/ledger-reader.ts";
 import type { Slice, Walk } from "../../core/page.ts";
 import type { LeaseGrant, LeaseRequest } from "../../core/protocol/messages.ts";
 import type { RouteTable } from "../../core/route.ts";
+import type { AuditFilter, AuditScope, AuditStretch } from "./audit-log.ts";
 import type { CommandEnvelope, KeyFilter, Outcome } from "./command.ts";
+import type { Denial } from "./denials.ts";
 import type { Ending } from "./ending-preview.ts";
 import type { EventFilter, LocalPlace, SubjectEvent } from "./event-walk.ts";
 import type { ChainCheck, ChainPosition } from "./journal.ts";
@@ -17,6 +19,8 @@ import type {
   EndingPreviewView,
   EntryView,
   EventView,
+  AuditEntryView,
+  AuditExportLine,
   MembershipView,
   OrganizationView,
   PermissionView,
@@ -130,4 +134,17 @@ export interface LedgerContract {
   previewRevocation(filter: KeyFilter): Promise<RevocationPreview>;
   /** The cell an imported key lives in, as noted by the cell that its token id hashes to; null for one that was never imported. */
   locateImported(tokenId: string): Promise<number | null>;
+  // The audit log
+  /** Entries of the audit log on a walk. */
+  auditEntries(scope: AuditScope, filter: AuditFilter, walk: Walk): Promise<Slice<AuditEntryView>>;
+  /** What of a chain lies in a range of time (ms, both included) and after a seq; null where the cell has no such chain. */
+  auditStretch(
+    scope: AuditScope,
+    range: { readonly from_ms?: number | undefined; readonly to_ms?: number | undefined },
+    afterSeq: number,
+  ): Promise<AuditStretch | null>;
+  /** The next lines of an export after a seq, up to a seq; none at the end. */
+  auditExportPage(scope: AuditScope, afterSeq: number, through: number): Promise<AuditExportLine[]>;
+  /** Records that a known caller was refused something, or counts it where there is too much of that. */
+  recordDenial(denial: Denial, organizations: readonly string[]): Promise<void>;
 }

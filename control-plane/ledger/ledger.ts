@@ -14,12 +14,15 @@ import { controlPlaneConfiguration, type ControlPlaneConfiguration } from "../co
 import type { LedgerReplica } from "../ledger-replica.ts";
 import type { WebhookDispatcher } from "../webhooks/dispatcher.ts";
 import * as apiKeys from "./api-keys.ts";
+import { auditExportPage, auditSlice, auditStretch, type AuditFilter, type AuditScope, type AuditStretch } from "./audit-log.ts";
+import { dropOldContent, nextDroppingAtMs } from "./audit-retention.ts";
 import * as catalogue from "./catalogue.ts";
 import { previewRevocation } from "./bulk-revocation.ts";
 import { cellOfName } from "./cell-name.ts";
 import { takeCatalogue } from "./catalogue-mirror.ts";
 import type { Actor, Command, CommandEnvelope, KeyFilter, Outcome, Refusal } from "./command.ts";
 import type { Catalogue, LedgerContract } from "./contract.ts";
+import { recordDenial, type Denial } from "./denials.ts";
 import { hasEndedOrganization, sweepEndedOrganization } from "./ended-organizations.ts";
 import { previewEnding, type Ending } from "./ending-preview.ts";
 import { COMMAND_KEPT_MS, execute, forgetOldCommands, isRemembered, nextForgettingAtMs } from "./execute.ts";
@@ -43,6 +46,8 @@ import type {
   EndingPreviewView,
   EntryView,
   EventView,
+  AuditEntryView,
+  AuditExportLine,
   MembershipView,
   OrganizationView,
   PermissionView,
@@ -184,6 +189,7 @@ export class Ledger extends DurableObject<LedgerEnv> implements LedgerContract {
       forgetOldCommands(this.#sql, Date.now());
       forgetOldReceipts(this.#sql, Date.now() - COMMAND_KEPT_MS);
       this.#storage.transactionSync(() => sweepEndedOrganization(new Transaction(this.#sql, Date.now(), SYSTEM)));
+      this.#storage.transactionSync(() => dropOldContent(this.#sql, this.#configuration.auditRetentionDays, Date.now()));
     } finally {
       await this.#arm();
     }
@@ -325,6 +331,27 @@ export class Ledger extends DurableObject<LedgerEnv> implements LedgerContract {
     return webhookEndpointSlice(this.#sql, walk);
   }
 
+  async auditEntries(scope: AuditScope, filter: AuditFilter, walk: Walk): Promise<Slice<AuditEntryView>> {
+    return auditSlice(this.#sql, this.#cell, scope, filter, walk);
+  }
+
+  async auditStretch(
+    scope: AuditScope,
+    range: Parameters<LedgerContract["auditStretch"]>[1],
+    afterSeq: number,
+  ): Promise<AuditStretch | null> {
+    return auditStretch(this.#sql, scope, range, afterSeq) ?? null;
+  }
+
+  async auditExportPage(scope: AuditScope, afterSeq: number, through: number): Promise<AuditExportLine[]> {
+    return auditExportPage(this.#sql, scope, afterSeq, through);
+  }
+
+  async recordDenial(denial: Denial, organizations: readonly string[]): Promise<void> {
+    this.#storage.transactionSync(() => recordDenial(this.#sql, denial, organizations, Date.now()));
+    await this.#arm();
+  }
+
   /** Publishes again what a gateway found missing or out of date in KV. */
   async #heal(name: string, seenStamp: number | null | undefined): Promise<void> {
     if (seenStamp !== undefined && healPublication(this.#sql, name, seenStamp, latestSeq(this.#sql), Date.now())) await this.#arm();
@@ -336,6 +363,7 @@ export class Ledger extends DurableObject<LedgerEnv> implements LedgerContract {
     const waiting = [
       nextPublicationAtMs(this.#sql),
       nextForgettingAtMs(this.#sql),
+      nextDroppingAtMs(this.#sql, this.#configuration.auditRetentionDays),
       this.#otherCells.isBehind ? nowMs + MIRROR_RETRY_MS : null,
       this.#inForce.hasPending ? nowMs + RECEIPT_RETRY_MS : null,
       hasEndedOrganization(this.#sql) ? nowMs : null,

@@ -1,7 +1,8 @@
 /** The SQLite schema of a cell. */
+import { migrateToAuditLog } from "./audit-schema.ts";
 
 /** From each version of the schema to the next: applied in order, all in one transaction, never edited once released. */
-export const MIGRATIONS: readonly string[] = [
+export const MIGRATIONS: readonly (string | ((sql: SqlStorage) => void))[] = [
   `
   CREATE TABLE entries (
     seq INTEGER PRIMARY KEY,
@@ -195,6 +196,8 @@ export const MIGRATIONS: readonly string[] = [
   CREATE UNIQUE INDEX webhook_endpoints_once ON webhook_endpoints (endpoint_url) WHERE status != 'deleted';
   CREATE INDEX webhook_endpoints_untold ON webhook_endpoints (id) WHERE told_version < version;
   `,
+  // The audit log.
+  migrateToAuditLog,
 ];
 
 /** Brings the cell's schema up to date. Call before anything else touches storage. */
@@ -206,7 +209,10 @@ export function migrate(storage: DurableObjectStorage): void {
     const version = row?.version ?? 0;
     if (version > MIGRATIONS.length)
       throw new Error(`the cell's schema is version ${version}, newer than this code knows (${MIGRATIONS.length}): deploy the newer code`);
-    for (const migration of MIGRATIONS.slice(version)) sql.exec(migration);
+    for (const migration of MIGRATIONS.slice(version)) {
+      if (typeof migration === "string") sql.exec(migration);
+      else migration(sql);
+    }
     sql.exec("INSERT INTO schema_version VALUES (1, ?) ON CONFLICT (only) DO UPDATE SET version = excluded.version", MIGRATIONS.length);
   });
 }

@@ -1,6 +1,7 @@
 /** What a command's handler works with: the cell's tables, its one entry, and the consequences that go with it. */
 import type { Subject } from "../../core/floor.ts";
 import type { Actor, Refusal } from "./command.ts";
+import { concernedOrganizations, linkToOrganizations } from "./concerned-organizations.ts";
 import { noteEvent } from "./events.ts";
 import { raiseFloor } from "./floors.ts";
 import { openReceipt, type Awaited } from "./in-force.ts";
@@ -38,13 +39,16 @@ export class Transaction {
 
   /**
    * Writes the command's entry, with the reason where one was given, and notes its event. Before any state is changed: the event tells
-   * what was there before.
+   * what was there before. Whom it concerns follows from subject and payload, unless there is more to be said.
    */
-  append(type: string, subject: string, payload: Record<string, unknown>): number {
+  append(type: string, subject: string, payload: Record<string, unknown>, concerned?: readonly string[]): number {
     const reasoned = this.#reason === undefined ? payload : { ...payload, reason: this.#reason };
-    const seq = append(this.sql, this.nowMs, { actor: this.actor, type, subject, payload: reasoned });
-    noteEvent(this.sql, seq, type, subject);
-    return seq;
+    const organizations = concerned ?? concernedOrganizations(this.sql, subject, payload);
+    const entry = { actor: this.actor, type, subject, organizations, payload: reasoned };
+    const link = append(this.sql, "entries", this.nowMs, entry);
+    linkToOrganizations(this.sql, entry, link);
+    noteEvent(this.sql, link.seq, type, subject);
+    return link.seq;
   }
 
   /**

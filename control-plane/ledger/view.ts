@@ -255,3 +255,33 @@ export const deliverySchema = z
   })
   .meta({ id: "WebhookDelivery" });
 export type DeliveryView = View<typeof deliverySchema>;
+
+// The audit log
+
+const auditContent = {
+  seq: z.number().int().describe("Number in its cell; in the list of refusals, among the cell's refusals."),
+  at: time,
+  actor: z.object({ type: z.string(), id: z.string() }),
+  type: z.string(),
+  subject: z.string().describe("What it is about: an id, or a name where that kind of thing has one."),
+  organizations: z.array(idOf("org")).describe("Whom it concerns; none: the installation as a whole."),
+  payload: z.record(z.string(), z.unknown()),
+} as const;
+const sha256 = z.string().regex(/^[0-9a-f]{64}$/);
+
+/** An entry in the audit log: of the ledger, or of what was refused. */
+export const auditEntrySchema = z
+  .object({
+    object: z.enum(["audit_log_entry", "audit_log_denial"]),
+    id: z.string().describe("Its place among all entries, in their order."),
+    cell: z.number().int(),
+    ...auditContent,
+    hash: sha256.describe("Its link in the chain that was asked for: the organization's, or the cell's."),
+  })
+  .meta({ id: "AuditLogEntry" });
+export type AuditEntryView = View<typeof auditEntrySchema>;
+
+/** An entry as it is exported: with the salt that its digest covers, or without its content. */
+export type AuditExportLine =
+  | (View<z.ZodObject<typeof auditContent>> & { readonly salt: string; readonly hash: string })
+  | { readonly seq: number; readonly content: "dropped" | "withheld"; readonly digest: string; readonly hash: string };

@@ -27,7 +27,10 @@ function becomeVersion(storage: DurableObjectStorage, version: number, rows: Row
   const { sql } = storage;
   storage.transactionSync(() => {
     for (const name of tableNames(sql)) sql.exec(`DROP TABLE ${name}`);
-    for (const migration of MIGRATIONS.slice(0, version)) sql.exec(migration);
+    for (const migration of MIGRATIONS.slice(0, version)) {
+      if (typeof migration === "string") sql.exec(migration);
+      else migration(sql);
+    }
     for (const name of tableNames(sql)) {
       if (rows[name]) sql.exec(`DELETE FROM ${name}`);
       for (const row of rows[name] ?? []) insertWhatFits(sql, name, row);
