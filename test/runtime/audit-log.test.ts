@@ -123,8 +123,8 @@ describe("a list", () => {
   it("merges cells by time, then cell: every entry once, from any cursor", async () => {
     const atMs = Date.now() + DAY_MS;
     const cells = [2, 3];
-    for (const [at, cell] of cells.entries())
-      await runInDurableObject(env.LEDGER.getByName(`cell-${cell}`), (_, state) =>
+    for (const [at, written] of cells.entries())
+      await runInDurableObject(env.LEDGER.getByName(`cell-${written}`), (_, state) =>
         state.storage.transactionSync(() => {
           const { sql } = state.storage;
           for (let n = 0; n < 5; n += 1)
