@@ -63,10 +63,9 @@ export function append(sql: SqlStorage, journal: Journal, atMs: number, entry: E
   const [previous] = sql
     .exec<{ seq: number; at_ms: number; hash: string }>(`SELECT seq, at_ms, hash FROM ${journal} ORDER BY seq DESC LIMIT 1`)
     .toArray();
-  const { settled_ms } = sql.exec<{ settled_ms: number }>("SELECT settled_ms FROM event_horizon").one();
   const row = {
     seq: (previous?.seq ?? 0) + 1,
-    at_ms: Math.max(atMs, previous?.at_ms ?? 0, settled_ms + 1),
+    at_ms: Math.max(atMs, previous?.at_ms ?? 0, journal === "entries" ? settledMs(sql) + 1 : 0),
     actor_type: entry.actor.type,
     actor_id: entry.actor.id,
     type: entry.type,
@@ -92,6 +91,10 @@ export function append(sql: SqlStorage, journal: Journal, atMs: number, entry: E
     linkHash(previous?.hash ?? firstHash(CHAIN_OF[journal]), digest),
   );
   return { seq: row.seq, digest };
+}
+
+function settledMs(sql: SqlStorage): number {
+  return sql.exec<{ settled_ms: number }>("SELECT settled_ms FROM event_horizon").one().settled_ms;
 }
 
 /** Entries of the ledger after a seq whose content is there, oldest first. */

@@ -242,7 +242,8 @@ describe("over HTTP", () => {
     expect(await list(`organization_id=${mine}&type=api_key.revoked`)).toEqual([]);
     expect((await list("organization_id=installation&type=routes.replaced")).length).toBe(1);
     expect((await list("organization_id=org_platform"))[0]).toMatchObject({ organizations: ["org_platform"] });
-    const actor = String(((await list(`subject=${id}`))[0]?.["actor"] as Json | undefined)?.["id"]);
+    const [{ actor: by } = {}] = await list(`subject=${id}`);
+    const actor = String((by as Json)["id"]);
     const pages: Json[] = [];
     let after: string | null = "";
     do {

@@ -127,8 +127,8 @@ describe("a list", () => {
       await runInDurableObject(env.LEDGER.getByName(`cell-${written}`), (_, state) =>
         state.storage.transactionSync(() => {
           const { sql } = state.storage;
-          for (let n = 0; n < 5; n += 1)
-            new Transaction(sql, atMs + (n % 2), { type: "system", id: "merge" }).append("test.done", `${at}`, { n });
+          for (let nth = 0; nth < 5; nth += 1)
+            new Transaction(sql, atMs + (nth % 2), { type: "system", id: "merge" }).append("test.done", `${at}`, { nth });
         }),
       );
     const ask = async (asked: Partial<PageRequest>) => {

@@ -61,7 +61,7 @@ function changing(n: number, change: Line): Line[] {
 /** What a forger with the file and this code makes: everything from entry n on hashed anew. */
 function forged(): Line[] {
   const other = exportOf("ledger", 9);
-  let hash = String((other[0]?.["after"] as Line | undefined)?.["hash"]);
+  let hash = firstHash("ledger");
   return other.map((line, n) => {
     if (n === 0) return line;
     if ("end" in line) return { end: { ...(line["end"] as Line), hash } };
