@@ -175,26 +175,6 @@ describe("a revocation", () => {
     expect(new Set(await statusesAt(gateways, key))).toEqual(new Set([401]));
   });
 
-  it("comes into force also when the ledger could not write it down at first and nobody asks again", async () => {
-    const key = await newKey();
-    const gateways = await gatewaysThatKnow(key);
-    const log = vi.spyOn(console, "log");
-    ledgerFaults.onPush.set("weur-0", "throws");
-    const promised = await call("DELETE", `/api_keys/${key.id}`, { Prefer: "respond-async" });
-    const renamed = (from: string, to: string) =>
-      runInDurableObject(ledgerOf(key), (_, { storage }) => void storage.sql.exec(`ALTER TABLE ${from} RENAME TO ${to}`));
-    await renamed("receipts", "receipts_away");
-    await vi.waitFor(() => expect(log.mock.calls.flat().join()).toContain("in_force_failed"), { timeout: 10_000 });
-    await renamed("receipts_away", "receipts");
-    const location = promised.headers.get("location") ?? "";
-    await vi.waitFor(async () => expect((await call("GET", location)).body["effective_at"]).toEqual(expect.any(String)), {
-      timeout: 10_000,
-      interval: 50,
-    });
-    expect(new Set(await statusesAt(gateways, key))).toEqual(new Set([401]));
-    log.mockRestore();
-  });
-
   it("that failed on the way because the ledger was evicted is in force when its repeat returns", async () => {
     const key = await newKey();
     const gateways = await gatewaysThatKnow(key);
