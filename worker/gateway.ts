@@ -13,7 +13,7 @@ import { candidateOf } from "./candidate.ts";
 import type { GatewayConfiguration } from "./configuration.ts";
 import { decisionHeader, decisionLine } from "./decision-report.ts";
 import { clientResponse, send, upstreamRequest } from "./forward.ts";
-import { LedgerAccess } from "./ledger-access.ts";
+import { LedgerAccess, type Asker } from "./ledger-access.ts";
 import type { GatewayPorts, RequestContext } from "./ports.ts";
 import { refusalResponse } from "./refusal.ts";
 import { ReplicaChoice } from "./replica-choice.ts";
@@ -86,8 +86,7 @@ class Exchange {
           this.#renewViews(request.cells, nowMs);
           return step.decision;
         }
-        const replica = this.#isolate.replica.nameFor(this.#request);
-        await Promise.all(step.needs.map((need) => ledger.meet(need, request, replica, this.#timing)));
+        await Promise.all(step.needs.map((need) => ledger.meet(need, request, this.#asker(), this.#timing)));
       }
     } catch (error) {
       return internalError(error);
@@ -96,8 +95,12 @@ class Exchange {
 
   /** Has one request renew the leases before they run out, after its own answer. */
   #renewViews(cells: readonly number[], nowMs: number): void {
-    const { edge, ledger, replica } = this.#isolate;
-    if (edge.views.beginBackground(cells, nowMs)) this.#context.waitUntil(ledger.refreshInBackground(replica.nameFor(this.#request)));
+    const { edge, ledger } = this.#isolate;
+    if (edge.views.isRenewalDue(cells, nowMs)) void ledger.refresh(this.#asker());
+  }
+
+  #asker(): Asker {
+    return { replica: this.#isolate.replica.nameFor(this.#request), context: this.#context };
   }
 
   #refuse(refused: Refused): Response {

@@ -7,8 +7,14 @@ import { parseRouteTable, ROUTES_RECORD_NAME, type RouteTable } from "../core/ro
 import type { TagKeys } from "../core/token.ts";
 import { withDeadline } from "../platform/deadline.ts";
 import { readKv } from "./kv.ts";
-import type { GatewayPorts } from "./ports.ts";
+import type { GatewayPorts, RequestContext } from "./ports.ts";
 import type { Timing } from "./timing.ts";
+
+/** Whom a request asks, and what keeps a question alive. */
+export interface Asker {
+  readonly replica: string;
+  readonly context: RequestContext;
+}
 
 /** One isolate's ways to the ledger and to KV. */
 export class LedgerAccess {
@@ -24,18 +30,18 @@ export class LedgerAccess {
   }
 
   /** Sees to one need of a request and tells it the outcome. Never rejects. */
-  async meet(need: Need, request: EdgeRequest, replica: string, timing: Timing): Promise<void> {
+  async meet(need: Need, request: EdgeRequest, asker: Asker, timing: Timing): Promise<void> {
     const { ledger, now } = this.#ports;
     switch (need.kind) {
-      case "refresh": {
-        const refresh = this.#edge.views.refresh(now());
-        const answer = await timing.span("replica", () => this.#sync(replica, refresh.request));
-        return request.refreshed(refresh, answer, now());
-      }
+      case "refresh":
+        return timing.span("replica", () => this.refresh(asker));
+      case "wait":
+        return timing.span("replica", () => pause(need.ms));
       case "read_record":
         return request.recordRead(await timing.span("kv", () => this.#readRecord(need.tokenId)));
       case "read_routes":
-        return request.routesRead(await timing.span("kv", () => this.#readRoutes()));
+        request.routesRead(await timing.span("kv", () => this.#readRoutes()));
+        return clockMoved();
       case "resolve_record": {
         const { cell, tokenId } = need.token;
         const question = { cell, tokenId, ...seen(need.seenStamp) };
@@ -46,18 +52,18 @@ export class LedgerAccess {
         return request.located(await timing.span("ledger", () => asked(ledger.locate({ directory, tokenId }), DEADLINES_MS.cell)), now());
       }
       case "resolve_routes":
-        return request.routesResolved(
-          await timing.span("ledger", () => asked(ledger.resolveRoutes(seen(need.seenStamp)), DEADLINES_MS.cell)),
-        );
+        request.routesResolved(await timing.span("ledger", () => asked(ledger.resolveRoutes(seen(need.seenStamp)), DEADLINES_MS.cell)));
+        return clockMoved();
     }
   }
 
-  /** Renews the views after an answer has been sent, so that the next requests need not wait. Never rejects. */
-  async refreshInBackground(replica: string): Promise<void> {
-    const refresh = this.#edge.views.refresh(this.#ports.now());
-    const answer = await this.#sync(replica, refresh.request);
-    if (answer) this.#edge.views.refreshed(refresh, answer, this.#ports.now());
-    this.#edge.views.backgroundOver();
+  /** Asks the replica about all cells in use. Goes on when the client hangs up, because other requests wait for it. Never rejects. */
+  async refresh({ replica, context }: Asker): Promise<void> {
+    const { views } = this.#edge;
+    const refresh = views.refresh(this.#ports.now());
+    const asking = this.#sync(replica, refresh.request).then((answer) => views.refreshed(refresh, answer, this.#ports.now()));
+    context.waitUntil(asking);
+    return asking;
   }
 
   /** Asks once more when the first question failed at once: a replica that has just been restarted fails one call. */
@@ -66,8 +72,9 @@ export class LedgerAccess {
     const askedAtMs = this.#ports.now();
     try {
       return await ask();
-    } catch {
-      return this.#ports.now() - askedAtMs < DEADLINES_MS.replica ? ask().catch(() => undefined) : undefined;
+    } catch (error) {
+      if (isOverloaded(error) || this.#ports.now() - askedAtMs >= DEADLINES_MS.replica) return undefined;
+      return ask().catch(() => undefined);
     }
   }
 
@@ -80,6 +87,20 @@ export class LedgerAccess {
     const answer = await readKv(this.#ports, ROUTES_RECORD_NAME, this.#tagKeys);
     return publishedOf(answer.answered, answer.answered ? parseRouteTable(answer.value) : undefined);
   }
+}
+
+async function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}
+
+/** After work that may have taken longer than CLOCK_LAG_MS: on Workers only I/O moves the clock by which leases are checked, and a timer is I/O. */
+async function clockMoved(): Promise<void> {
+  return pause(0);
+}
+
+/** What Durable Objects say when they have too much to do: asking again makes it worse. */
+function isOverloaded(error: unknown): boolean {
+  return typeof error === "object" && error !== null && "overloaded" in error && error.overloaded === true;
 }
 
 function publishedOf<Value extends { readonly stamp: number }>(answered: boolean, value: Value | undefined): Published<Value> {

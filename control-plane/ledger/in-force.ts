@@ -26,6 +26,9 @@ interface ReceiptRow extends Record<string, SqlStorageValue> {
   in_force_at_ms: number | null;
 }
 
+/** Milliseconds until what has failed is tried again. */
+const RETRY_MS = 1_000;
+
 /** What it works with. */
 interface InForcePorts {
   readonly sql: SqlStorage;
@@ -54,8 +57,7 @@ export class InForceWatch {
       floorsSince: (seq: number | null) => floorsSince(sql, seq),
     };
     this.#primary = new Primary(cell, tunables, storage, readHolders(sql), now());
-    for (const row of this.#pending()) if (row.replicas === null) this.#primary.committed(row.seq, now());
-    this.#drive();
+    this.#resume();
   }
 
   /** A replica asks for a lease. */
@@ -115,14 +117,37 @@ export class InForceWatch {
     return this.#ports.sql.exec<ReceiptRow>("SELECT * FROM receipts WHERE in_force_at_ms IS NULL ORDER BY seq").toArray();
   }
 
-  /** Does what the primary says, and comes back when it wants to be asked again. */
+  /** Takes up everything that is not in force yet. */
+  #resume(): void {
+    this.#attempt(() => {
+      for (const row of this.#pending()) if (row.replicas === null) this.#primary.committed(row.seq, this.#ports.now());
+      this.#advance();
+    });
+  }
+
+  /** After anything that may give the primary something to do. */
   #drive(): void {
+    this.#attempt(() => this.#advance());
+  }
+
+  /** What fails is taken up again later: who waits for a receipt must not wait for ever, and a cell must start. */
+  #attempt(work: () => void): void {
+    clearTimeout(this.#timer);
+    try {
+      work();
+    } catch (error) {
+      console.log(JSON.stringify({ event: "in_force_failed", cell: this.#cell, reason: error instanceof Error ? error.name : "unknown" }));
+      this.#timer = setTimeout(() => this.#resume(), RETRY_MS);
+    }
+  }
+
+  /** Does what the primary says, and comes back when it wants to be asked again. */
+  #advance(): void {
     const nowMs = this.#ports.now();
     const { pushes, inForce, wakeAtMs } = this.#primary.drain(nowMs);
+    for (const { replica, push } of pushes) void this.#push(replica, push);
     for (const entry of inForce) this.#note(entry);
     if (inForce.length > 0) this.#settle();
-    for (const { replica, push } of pushes) void this.#push(replica, push);
-    clearTimeout(this.#timer);
     if (wakeAtMs !== null) this.#timer = setTimeout(() => this.#drive(), wakeAtMs - nowMs);
   }
 

@@ -13,8 +13,7 @@ import { HOME_CELL } from "../identifier.ts";
 import type { Resolution } from "../ledger-reader.ts";
 import { compileRoutes, matchRoute, type CompiledRoutes } from "../match.ts";
 import type { NormalPath } from "../path.ts";
-import type { CellView, EdgeViews, Freshness, Refresh } from "../protocol/edge-views.ts";
-import type { SyncAnswer } from "../protocol/messages.ts";
+import type { CellView, EdgeViews, Freshness } from "../protocol/edge-views.ts";
 import type { Reason } from "../reason.ts";
 import { subjectsOf, type ActiveRecord, type KeyRecord } from "../record.ts";
 import { allowedStaleMs, freshnessMs, type Route, type RouteTable } from "../route.ts";
@@ -90,8 +89,10 @@ export type Decision = Allowed | Refused;
 
 /** Something to be done before the request can be decided. Several at once may be done in parallel. */
 export type Need =
-  /** Ask the replica: {@link EdgeViews.refresh}, then {@link EdgeRequest.refreshed}. */
+  /** Ask the replica: {@link EdgeViews.refresh} before anything else happens, then {@link EdgeViews.refreshed}. */
   | { readonly kind: "refresh" }
+  /** Somebody else has asked: let so many milliseconds pass. Never wait for what another request does, it may be gone. */
+  | { readonly kind: "wait"; readonly ms: number }
   /** Read the published record, then {@link EdgeRequest.recordRead}. */
   | { readonly kind: "read_record"; readonly tokenId: string }
   /** Read the published table, then {@link EdgeRequest.routesRead}. */
@@ -124,6 +125,8 @@ export interface Published<Value> {
  */
 const REFRESHES_MAX = 5;
 const RESOLVES_MAX = 3;
+/** Milliseconds between two looks at a question that somebody else has asked: the longer it takes, the longer. */
+const LOOK_MS = { least: 1, most: 50, shareOfElapsed: 0.25 } as const;
 const UNREACHABLE: Reason = "ledger_unreachable";
 
 /** One thing that may be asked for a few times. */
@@ -153,6 +156,8 @@ export class EdgeRequest {
   /** The presented token, once this request is decided by the view of its cell: one of ours at once, an imported one when it was located. */
   #placedToken: PlacedToken | undefined;
   readonly #refreshes = new Tries(REFRESHES_MAX);
+  /** Ordinals of the first and the latest question this request has asked or waited for. */
+  #questions: { readonly first: number; readonly latest: number } | undefined;
   readonly #recordResolves = new Tries(RESOLVES_MAX);
   readonly #routesResolves = new Tries(RESOLVES_MAX);
   readonly #locates = new Tries(RESOLVES_MAX);
@@ -179,16 +184,9 @@ export class EdgeRequest {
     for (const cell of this.#cells) this.edge.views.use(cell, nowMs);
     const standing = this.usableViews(this.#matched(this.#tableAtHand()), nowMs);
     if (standing === "unreachable") return refuse({ reason: UNREACHABLE });
-    const needs = this.#firstNeeds(standing === "not_live", nowMs);
-    if (needs.length > 0 || standing === "not_live") return { needs };
-    return this.#byViews(standing, nowMs);
-  }
-
-  /** The replica has answered, or could not be asked. */
-  refreshed(refresh: Refresh, answer: SyncAnswer | undefined, nowMs: number): void {
-    if (answer) this.edge.views.refreshed(refresh, answer, nowMs);
-    const answered = new Set(answer?.cells.flatMap((sync) => (sync.answered ? [sync.cell] : [])));
-    this.#refreshes.hasFailed = this.#cells.some((cell) => !answered.has(cell));
+    const needs = this.#firstNeeds(nowMs);
+    if ("kind" in standing) return { needs: [standing, ...needs] };
+    return needs.length > 0 ? { needs } : this.#byViews(standing, nowMs);
   }
 
   /** KV has answered, or not. A tombstone is the truth whenever it was published. */
@@ -228,23 +226,42 @@ export class EdgeRequest {
     else this.#routesResolves.hasFailed = true;
   }
 
-  /** The views to decide by: live ones; or, where the ledger could not be asked and the route allows it, the latest there are. */
-  protected usableViews(route: Route | undefined, nowMs: number): Basis | "not_live" | "unreachable" {
+  /** The views to decide by: live ones; or, where the ledger could not be asked and the route allows it, the latest there are. Or what to do for them. */
+  protected usableViews(route: Route | undefined, nowMs: number): Basis | Need | "unreachable" {
     const { views } = this.edge;
-    const freshness: Freshness = { maxAgeMs: freshnessMs(route), questionsBefore: this.#questionsBefore };
+    const isSettled = route !== undefined && this.#lastingRefusal(route, nowMs) !== undefined;
+    const maxAgeMs = isSettled ? Number.POSITIVE_INFINITY : freshnessMs(route);
+    const freshness: Freshness = { maxAgeMs, questionsBefore: this.#questionsBefore };
     const held = this.#cells.map((cell) => views.view(cell));
     if (held.every((view) => views.isLive(view, freshness, nowMs))) return this.#basisOf(held, false, nowMs);
-    if (this.#refreshes.another()) return "not_live";
+    const question = this.#nextQuestion(nowMs);
+    if (question) return question;
     const staleMs = allowedStaleMs(route);
     const isRecent = (view: CellView | undefined): view is CellView =>
       view !== undefined && nowMs >= view.askedAtMs && nowMs - view.askedAtMs < staleMs;
     return held.every(isRecent) ? this.#basisOf(held, true, nowMs) : "unreachable";
   }
 
+  /**
+   * One question at a time: who comes while one is on its way waits for that, even if it was asked too early to vouch for this request, so
+   * that the one after it serves all who wait. Undefined when one came to nothing, or there have been enough.
+   */
+  #nextQuestion(nowMs: number): Need | undefined {
+    const { views } = this.edge;
+    if (this.#questions && views.isUnanswered(this.#cells, this.#questions.first)) return undefined;
+    const running = views.running(this.#cells, nowMs);
+    const ordinal = running?.ordinal ?? views.questionsAsked + 1;
+    if (ordinal !== this.#questions?.latest && !this.#refreshes.another()) return undefined;
+    this.#questions = { first: this.#questions?.first ?? ordinal, latest: ordinal };
+    if (!running) return { kind: "refresh" };
+    const ms = (nowMs - running.askedAtMs) * LOOK_MS.shareOfElapsed;
+    return { kind: "wait", ms: Math.min(Math.max(ms, LOOK_MS.least), LOOK_MS.most) };
+  }
+
   /** What can be fetched while the views are refreshed. */
-  #firstNeeds(areViewsDead: boolean, nowMs: number): Need[] {
+  #firstNeeds(nowMs: number): Need[] {
     const { keys, routes } = this.edge;
-    const needs: Need[] = areViewsDead ? [{ kind: "refresh" }] : [];
+    const needs: Need[] = [];
     if (!routes.known && !this.#routesCopy) needs.push({ kind: "read_routes" });
     const tokenId = this.#placedToken?.tokenId;
     const isSought = tokenId !== undefined && !this.#recordCopy && !keys.known(tokenId) && !keys.isUnknown(tokenId, nowMs);
@@ -257,16 +274,26 @@ export class EdgeRequest {
     if (!table) return this.#resolveRoutes(basis, nowMs);
     const route = this.#matched(table);
     if (!route) return refuse({ reason: "no_route", basis });
+    const reason = this.#lastingRefusal(route, nowMs);
+    if (reason) return refuse({ reason, route, basis });
     const { presented } = this.candidate;
-    if (!presented) return { decision: route.public === true ? { route, basis } : { reason: "missing_credential", route, basis } };
-    if (presented.basic && route.basic !== true) return refuse({ reason: "basic_not_allowed", route, basis });
-    return this.#byRecord(presented, { route, basis }, nowMs);
+    return presented ? this.#byRecord(presented, { route, basis }, nowMs) : { decision: { route, basis } };
+  }
+
+  /** Why a route refuses this request, whatever has been raised since: views within their lease are fresh enough to say so. */
+  #lastingRefusal(route: Route, nowMs: number): Reason | undefined {
+    const { keys } = this.edge;
+    const { presented } = this.candidate;
+    if (!presented) return route.public === true ? undefined : "missing_credential";
+    const { token, basic } = presented;
+    if (basic && route.basic !== true) return "basic_not_allowed";
+    if (token.cell === null && route.foreign !== true) return "foreign_not_allowed";
+    if (keys.isUnknown(token.tokenId, nowMs)) return "unknown_key";
+    return keys.known(token.tokenId)?.record.state === "revoked" ? "revoked_key" : undefined;
   }
 
   #byRecord(presented: Presented, found: { readonly route: Route; readonly basis: Basis }, nowMs: number): Step {
     const { token } = presented;
-    if (token.cell === null && found.route.foreign !== true) return refuse({ ...found, reason: "foreign_not_allowed" });
-    if (this.edge.keys.isUnknown(token.tokenId, nowMs)) return refuse({ ...found, reason: "unknown_key" });
     const placed = this.#placedToken;
     if (!placed) return this.#locate(token, found);
     const record = this.currentRecord(placed);

@@ -22,9 +22,9 @@ export class RouteMemory {
     if (!this.#known || this.#known.trueAt < table.stamp) this.#known = { routes: compileRoutes(table), trueAt: table.stamp };
   }
 
-  /** A table has been found to be in force at an entry. */
-  confirm({ routes, trueAt }: KnownRoutes, atSeq: number): void {
-    if (this.#known?.routes === routes && this.#known.trueAt >= atSeq) return;
-    if (!this.#known || this.#known.trueAt <= trueAt) this.#known = { routes, trueAt: Math.max(trueAt, atSeq) };
+  /** The table that is known, or the first one that was found, is in force at an entry. */
+  confirm(found: KnownRoutes, atSeq: number): void {
+    if (found === this.#known && found.trueAt >= atSeq) return;
+    this.#known = { routes: found.routes, trueAt: Math.max(found.trueAt, atSeq) };
   }
 }

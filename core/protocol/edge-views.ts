@@ -13,9 +13,9 @@ import { FLOORS_KEPT_MAX, FloorWindow } from "./floor-window.ts";
 import type { SyncAnswer, SyncRequest } from "./messages.ts";
 
 /** Milliseconds for which a cell that no request has needed is still asked about. */
-export const UNUSED_KEPT_MS = 10_000;
-/** Milliseconds after which a refresh in the background that has not reported counts as lost. */
-const BACKGROUND_LOST_MS = 5_000;
+export const UNUSED_ASKED_MS = 10_000;
+/** Milliseconds after which a question counts as lost: others ask, though its answer is welcome when it comes. */
+const QUESTION_LOST_MS = 1_000;
 
 /** A question to the replica. */
 export interface Refresh {
@@ -26,9 +26,9 @@ export interface Refresh {
   readonly ordinal: number;
 }
 
-/** How recent a view must be. */
+/** How recent a view must be: so old at most, or asked for after the request arrived. */
 export interface Freshness {
-  /** Milliseconds; 0: asked for after the request arrived. At most the edge lease. */
+  /** Milliseconds; 0: only what was asked for after the request arrived. At most the edge lease. */
   readonly maxAgeMs: number;
   /** {@link EdgeViews.questionsAsked} when the request arrived. */
   readonly questionsBefore: number;
@@ -46,6 +46,15 @@ export interface CellView {
 interface UsedCell {
   view: CellView | undefined;
   usedAtMs: number;
+  /** The latest question that came to nothing for this cell. */
+  unansweredOrdinal: number;
+}
+
+/** A question that is on its way. */
+interface RunningQuestion {
+  readonly ordinal: number;
+  readonly askedAtMs: number;
+  readonly cells: readonly number[];
 }
 
 /** One isolate's views, by cell. Times are milliseconds on its clock. */
@@ -53,7 +62,8 @@ export class EdgeViews {
   protected readonly cells = new Map<number, UsedCell>();
   readonly #floorsKeptMax: number;
   #questions = 0;
-  #backgroundSinceMs = Number.NEGATIVE_INFINITY;
+  /** The latest question, until it has ended. */
+  #running: RunningQuestion | undefined;
 
   constructor(floorsKeptMax: number = FLOORS_KEPT_MAX) {
     this.#floorsKeptMax = floorsKeptMax;
@@ -68,7 +78,7 @@ export class EdgeViews {
   use(cell: number, nowMs: number): void {
     const used = this.cells.get(cell);
     if (used) used.usedAtMs = nowMs;
-    else this.cells.set(cell, { view: undefined, usedAtMs: nowMs });
+    else this.cells.set(cell, { view: undefined, usedAtMs: nowMs, unansweredOrdinal: 0 });
   }
 
   /** What is known of a cell, however old. */
@@ -80,48 +90,64 @@ export class EdgeViews {
   isLive(view: CellView | undefined, freshness: Freshness, nowMs: number): view is CellView {
     // A clock that has been set back tells nothing of how long ago that was.
     if (!view || nowMs < view.askedAtMs || nowMs >= view.askedAtMs + view.edgeLeaseMs) return false;
-    return freshness.maxAgeMs === 0 ? view.ordinal > freshness.questionsBefore : nowMs < view.askedAtMs + freshness.maxAgeMs;
+    return view.ordinal > freshness.questionsBefore || nowMs < view.askedAtMs + freshness.maxAgeMs;
   }
 
-  /** Begins a question about every cell in use: one call, whatever the request needs. */
+  /** The latest question, while it is on its way and is about all of these cells. */
+  running(cells: readonly number[], nowMs: number): RunningQuestion | undefined {
+    const question = this.#running;
+    if (!question || nowMs < question.askedAtMs || nowMs >= question.askedAtMs + QUESTION_LOST_MS) return undefined;
+    return cells.every((cell) => question.cells.includes(cell)) ? question : undefined;
+  }
+
+  /** Whether one of the cells was not answered for, by a question that is this one or a later one. */
+  isUnanswered(cells: readonly number[], ordinal: number): boolean {
+    return cells.some((cell) => {
+      const used = this.cells.get(cell);
+      return used !== undefined && used.unansweredOrdinal >= ordinal;
+    });
+  }
+
+  /**
+   * Begins a question about every cell in use: one call, whatever the request needs. Views of cells that are not in use are kept, for
+   * routes that bear an outage. Whoever begins it must report to {@link refreshed}, and keep the question alive when the client
+   * hangs up: others wait for it.
+   */
   refresh(nowMs: number): Refresh {
     this.#questions += 1;
-    for (const [cell, { usedAtMs }] of this.cells) if (nowMs - usedAtMs > UNUSED_KEPT_MS) this.cells.delete(cell);
-    const cells = [...this.cells].map(([cell, { view }]) => ({ cell, since: view?.window.seq ?? null }));
+    const inUse = [...this.cells].filter(([, { usedAtMs }]) => nowMs - usedAtMs <= UNUSED_ASKED_MS);
+    const cells = inUse.map(([cell, { view }]) => ({ cell, since: view?.window.seq ?? null }));
+    this.#running = { ordinal: this.#questions, askedAtMs: nowMs, cells: cells.map(({ cell }) => cell) };
     return { request: { cells }, askedAtMs: nowMs, ordinal: this.#questions };
   }
 
-  /** Takes in an answer; of cells that were not answered for nothing changes. */
-  refreshed(refresh: Refresh, answer: SyncAnswer, nowMs: number): void {
-    for (const sync of answer.cells) {
-      const used = this.cells.get(sync.cell);
-      if (!sync.answered || !used) continue;
-      used.view = this.viewAfter(used.view, refresh, sync, nowMs);
+  /** Takes in an answer, or that there is none; of cells that were not answered for nothing changes. */
+  refreshed(refresh: Refresh, answer: SyncAnswer | undefined, nowMs: number): void {
+    const { ordinal, request } = refresh;
+    if (this.#running?.ordinal === ordinal) this.#running = undefined;
+    const synced = new Map(answer?.cells.map((sync) => [sync.cell, sync]));
+    for (const { cell } of request.cells) {
+      const [used, sync] = [this.cells.get(cell), synced.get(cell)];
+      if (used && sync?.answered === true) used.view = this.viewAfter(used.view, refresh, sync, nowMs);
+      else if (used) used.unansweredOrdinal = Math.max(used.unansweredOrdinal, ordinal);
     }
   }
 
   /**
    * Whether this request should ask in the background, so that the next ones need not wait: the lease of a cell in use is past
-   * half, and nobody else has begun. Who is told true must ask and then call {@link backgroundOver}.
+   * half, and nobody asks yet.
    */
-  beginBackground(cells: readonly number[], nowMs: number): boolean {
-    if (nowMs - this.#backgroundSinceMs < BACKGROUND_LOST_MS) return false;
+  isRenewalDue(cells: readonly number[], nowMs: number): boolean {
     const isAging = cells.some((cell) => {
       const view = this.view(cell);
       return view !== undefined && nowMs >= view.askedAtMs + view.edgeLeaseMs / 2;
     });
-    if (isAging) this.#backgroundSinceMs = nowMs;
-    return isAging;
-  }
-
-  /** The background question has ended, however. */
-  backgroundOver(): void {
-    this.#backgroundSinceMs = Number.NEGATIVE_INFINITY;
+    return isAging && !this.running(cells, nowMs);
   }
 
   /** All it knows, to be looked at. */
   toJSON(): unknown {
-    return { cells: [...this.cells], questions: this.#questions, backgroundSinceMs: this.#backgroundSinceMs };
+    return { cells: [...this.cells], questions: this.#questions, running: this.#running };
   }
 
   /** A cell's view with an answer taken in. */

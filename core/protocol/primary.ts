@@ -194,9 +194,13 @@ export class Primary {
     }
   }
 
-  /** Pushed to is who holds a lease and does not know everything. */
   #isDue(holder: Holder, nowMs: number): boolean {
-    return !holder.pushing && holder.knows < this.#seq && holder.pushAtMs <= nowMs && holder.leaseOverByMs > nowMs;
+    return this.#isToBePushed(holder, nowMs) && holder.pushAtMs <= nowMs;
+  }
+
+  /** Pushed to is who holds a lease, now and when its turn has come, and does not know everything. */
+  #isToBePushed(holder: Holder, nowMs: number): boolean {
+    return !holder.pushing && holder.knows < this.#seq && holder.leaseOverByMs > Math.max(nowMs, holder.pushAtMs);
   }
 
   #push(holder: Holder): OutgoingPush {
@@ -204,14 +208,15 @@ export class Primary {
     return { replica: holder.replica, push: { cell: this.#cell, window: this.#storage.floorsSince(holder.knows) } };
   }
 
+  /** When the next lease ends, the next entry can come into force, or the next push is due: a running minimum, for there may be many. */
   #wakeAtMs(nowMs: number): number | null {
-    const times: number[] = [];
-    for (const { waiting, edgesOverByMs } of this.#barriers.values())
-      times.push(...(waiting.size === 0 ? [edgesOverByMs] : [...waiting.values()].map(({ leaseOverByMs }) => leaseOverByMs)));
-    for (const holder of this.holders.values()) {
-      if (!holder.pushing && holder.knows < this.#seq && holder.pushAtMs < holder.leaseOverByMs) times.push(holder.pushAtMs);
+    let atMs = Number.POSITIVE_INFINITY;
+    for (const { waiting, edgesOverByMs } of this.#barriers.values()) {
+      if (waiting.size === 0) atMs = Math.min(atMs, edgesOverByMs);
+      for (const { leaseOverByMs } of waiting.values()) atMs = Math.min(atMs, leaseOverByMs);
     }
-    return times.length === 0 ? null : Math.max(nowMs, Math.min(...times));
+    for (const holder of this.holders.values()) if (this.#isToBePushed(holder, nowMs)) atMs = Math.min(atMs, holder.pushAtMs);
+    return atMs === Number.POSITIVE_INFINITY ? null : Math.max(nowMs, atMs);
   }
 
   #hold(stored: StoredHolder, leaseOverByMs: number): Holder {

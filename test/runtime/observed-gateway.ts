@@ -2,6 +2,7 @@
 import { env } from "cloudflare:workers";
 import type { LedgerReader } from "../../core/ledger-reader.ts";
 import { gatewayConfiguration } from "../../worker/configuration.ts";
+import { ROUTES_RECORD_NAME } from "../../core/route.ts";
 import { createGateway, type Gateway } from "../../worker/gateway.ts";
 import { platformPorts } from "../../worker/platform-ports.ts";
 import { faultyKv } from "./faulty-kv.ts";
@@ -19,6 +20,8 @@ export interface ObservedGateway {
   /** Requests that reached the customer's API, oldest first. */
   readonly forwarded: Request[];
   readonly logLines: string[];
+  /** What it wants to go on also when the client has gone. */
+  readonly outliving: readonly Promise<unknown>[];
   /** Waits for what goes on after its answers. */
   settled(): Promise<void>;
   /** How far its clock is ahead, and whether it stands still, so that no lease runs out. */
@@ -27,7 +30,9 @@ export interface ObservedGateway {
   readonly counted: string[];
   /** Faults of the way to the ledger and to the upstream; put back by the test that sets them. */
   readonly faults: {
-    ledger: "none" | "unreachable" | "unresolvable" | "unintelligible";
+    ledger: "none" | "unreachable" | "overloaded" | "unresolvable" | "unintelligible";
+    /** What happens when a route table has arrived from KV or from its cell, before it is taken in. */
+    routesArrive: () => Promise<void>;
     upstream: (request: Request) => Promise<Response>;
   };
 }
@@ -40,13 +45,19 @@ export function observeGateway(settings: Readonly<Record<string, string>> = {}):
   const background: Promise<unknown>[] = [];
   const forwarded: Request[] = [];
   const logLines: string[] = [];
-  const faults: ObservedGateway["faults"] = { ledger: "none", upstream: async () => Response.json({ from: "upstream" }) };
+  const faults: ObservedGateway["faults"] = {
+    ledger: "none",
+    routesArrive: async () => {},
+    upstream: async () => Response.json({ from: "upstream" }),
+  };
   const clock: ObservedGateway["clock"] = { aheadMs: 0, standsStillAtMs: null };
   const gateway: Gateway = createGateway(gatewayConfiguration({ ...env, ...settings }), {
     ...platform,
     readKv: async (name) => {
       calls.kv += 1;
-      return platform.readKv(name);
+      const text = await platform.readKv(name);
+      if (name === ROUTES_RECORD_NAME) await faults.routesArrive();
+      return text;
     },
     ledger: observedReader(platform.ledger, calls, faults),
     now: () => (clock.standsStillAtMs ?? platform.now()) + clock.aheadMs,
@@ -70,6 +81,7 @@ export function observeGateway(settings: Readonly<Record<string, string>> = {}):
     logLines,
     clock,
     counted,
+    outliving: background,
     settled: async () => void (await Promise.all(background.splice(0))),
     faults,
   };
@@ -79,6 +91,7 @@ function observedReader(reader: LedgerReader, calls: { replica: number; ledger: 
   const ask = async <Answer>(party: "replica" | "ledger", question: () => Promise<Answer>, refused: boolean): Promise<Answer> => {
     calls[party] += 1;
     if (refused) throw new Error("Network connection lost.");
+    if (faults.ledger === "overloaded") throw Object.assign(new Error("Durable Object is overloaded."), { overloaded: true });
     return faults.ledger === "unintelligible" ? ({} as Answer) : question();
   };
   const isUnresolvable = () => faults.ledger === "unreachable" || faults.ledger === "unresolvable";
@@ -86,6 +99,10 @@ function observedReader(reader: LedgerReader, calls: { replica: number; ledger: 
     sync: (replica, request) => ask("replica", () => reader.sync(replica, request), faults.ledger === "unreachable"),
     resolve: (request) => ask("ledger", () => reader.resolve(request), isUnresolvable()),
     locate: (request) => ask("ledger", () => reader.locate(request), isUnresolvable()),
-    resolveRoutes: (request) => ask("ledger", () => reader.resolveRoutes(request), isUnresolvable()),
+    resolveRoutes: async (request) => {
+      const table = await ask("ledger", () => reader.resolveRoutes(request), isUnresolvable());
+      await faults.routesArrive();
+      return table;
+    },
   };
 }

@@ -9,6 +9,7 @@ const SITUATIONS = [
   "call: timed out",
   "edge: started anew",
   "edge: paused",
+  "edge: waited for another request's question",
   "replica: crashed",
   "replica: superseded, still running",
   "replica: superseded, found out on touching storage",

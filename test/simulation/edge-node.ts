@@ -75,24 +75,26 @@ export class EdgeNode extends Process implements Isolate {
 
   #decided(request: EdgeRequest, exchange: Exchange, decision: Decision): void {
     this.#world.decided(exchange, decision);
-    if (!this.#edge.views.beginBackground(request.cells, this.now())) return;
-    const refresh = this.#edge.views.refresh(this.now());
+    if (this.#edge.views.isRenewalDue(request.cells, this.now())) this.#refresh(() => {});
+  }
+
+  #refresh(then: () => void): void {
+    const { views } = this.#edge;
+    const refresh = views.refresh(this.now());
     this.#sync(refresh.request, (answer) => {
-      if (answer) this.#edge.views.refreshed(refresh, answer, this.now());
-      this.#edge.views.backgroundOver();
+      views.refreshed(refresh, answer, this.now());
+      then();
     });
   }
 
   #meet(need: Need, request: EdgeRequest, then: () => void): void {
     const { network } = this.#world;
     switch (need.kind) {
-      case "refresh": {
-        const refresh = this.#edge.views.refresh(this.now());
-        return this.#sync(refresh.request, (answer) => {
-          request.refreshed(refresh, answer, this.now());
-          then();
-        });
-      }
+      case "refresh":
+        return this.#refresh(then);
+      case "wait":
+        this.#world.coverage.hit("edge: waited for another request's question");
+        return this.timer(need.ms, then);
       case "read_record":
         return this.#readKv<KeyRecord>(need.tokenId, (published) => {
           request.recordRead(published);

@@ -281,7 +281,7 @@ class System {
       place.isAsking = true;
       const refresh = place.edge.views.refresh(this.#now);
       const answered = (answer: SyncAnswer | undefined) => {
-        request.refreshed(refresh, answer, this.#now);
+        place.edge.views.refreshed(refresh, answer, this.#now);
         this.#advance(at, request);
       };
       return this.#send(

@@ -130,7 +130,7 @@ class ChecksOnlyOnce extends EdgeRequest {
   #found: ReturnType<EdgeRequest["usableViews"]> | undefined;
 
   protected override usableViews(route: Route | undefined, nowMs: number): ReturnType<EdgeRequest["usableViews"]> {
-    if (typeof this.#found === "object") return this.#found;
+    if (typeof this.#found === "object" && "seq" in this.#found) return this.#found;
     this.#found = super.usableViews(route, nowMs);
     return this.#found;
   }

@@ -1,5 +1,5 @@
 /** How many calls a design makes in the long run, by formula. The simulation confirms it where it is small enough to be simulated. */
-import { UNUSED_KEPT_MS } from "../../../core/protocol/edge-views.ts";
+import { UNUSED_ASKED_MS } from "../../../core/protocol/edge-views.ts";
 import { regionHosting, roundTripMs, SIMULATED_REGIONS } from "../latency.ts";
 import { NO_NETWORK_FAULTS } from "../profile.ts";
 import type { Design } from "./designs.ts";
@@ -40,7 +40,7 @@ function expectedOfLeases(load: Load): Calls {
 function meanPauseS(requestsPerSecond: number): number {
   const halfLeaseS = TUNABLES.edgeLeaseMs / 2_000;
   // Every cell but the home cell, which all requests need.
-  const forgotten = ((CELLS - 1) / CELLS) * Math.exp((-requestsPerSecond / CELLS) * (UNUSED_KEPT_MS / 1_000));
+  const forgotten = ((CELLS - 1) / CELLS) * Math.exp((-requestsPerSecond / CELLS) * (UNUSED_ASKED_MS / 1_000));
   // Never quite 0, so that it can be divided by.
   const asksEarly = Math.max(requestsPerSecond * forgotten, Number.EPSILON);
   const isSilent = Math.exp(-asksEarly * halfLeaseS);

@@ -1,0 +1,59 @@
+/** What an isolate asks its replica when many requests want to know the same, or when asking goes wrong. */
+import { afterEach, beforeAll, beforeEach, expect, it } from "vitest";
+import { healKv, kvFaults } from "./faulty-kv.ts";
+import { install, type Installation, type IssuedKey } from "./installation.ts";
+import { observeGateway, type ObservedGateway } from "./observed-gateway.ts";
+
+const AN_EDGE_LEASE_MS = 100;
+const REQUESTS = 1_000;
+
+let installation: Installation;
+let key: IssuedKey;
+let gateway: ObservedGateway;
+beforeAll(async () => {
+  installation = await install();
+  key = await installation.key(await installation.organization(), ["orders:read"]);
+});
+beforeEach(() => {
+  gateway = observeGateway();
+  gateway.clock.standsStillAtMs = Date.now();
+});
+afterEach(healKv);
+
+it("is asked once for a thousand requests that come at the same time, and all are let through", async () => {
+  const answers = await Promise.all(Array.from({ length: REQUESTS }, () => gateway.get("/orders", key.value)));
+  expect(answers.filter(({ status }) => status !== 200)).toEqual([]);
+  expect(gateway.calls.replica).toBe(1);
+});
+
+it("is asked twice where it cannot be reached, for a thousand requests, and all are refused", async () => {
+  gateway.faults.ledger = "unreachable";
+  const answers = await Promise.all(Array.from({ length: REQUESTS }, () => gateway.get("/orders", key.value)));
+  expect(answers.filter(({ status }) => status !== 503)).toEqual([]);
+  expect(gateway.calls.replica).toBe(2);
+});
+
+it("is not asked again at once when it says that it is overloaded", async () => {
+  gateway.faults.ledger = "overloaded";
+  expect((await gateway.get("/orders", key.value)).status).toBe(503);
+  expect(gateway.calls.replica).toBe(1);
+});
+
+it("is asked on also when the client that made the question necessary has gone, because others wait for the answer", async () => {
+  await gateway.get("/orders", key.value);
+  expect(gateway.outliving).toHaveLength(1);
+});
+
+it.each([
+  ["KV", false],
+  ["its cell", true],
+])("is asked again when taking in a route table from %s took longer than the lease lasts", async (_, isFromCell) => {
+  kvFaults.readsMiss = isFromCell;
+  gateway.faults.routesArrive = async () => {
+    // The clock stands still until the next event, as on Workers.
+    await gateway.settled();
+    setTimeout(() => (gateway.clock.aheadMs = AN_EDGE_LEASE_MS), 0);
+  };
+  expect((await gateway.get("/orders", key.value)).status).toBe(200);
+  expect(gateway.calls.replica).toBe(2);
+});
