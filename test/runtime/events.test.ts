@@ -123,8 +123,9 @@ describe("an entry that ends keys", () => {
 
   it("tells the same when an organization's keys are noted as ended only later, in parts", async () => {
     const organization_id = await installation.organization();
+    await installation.must("POST", "/authorization/permissions", { slug: "short:held", name: "Held until the end" });
     const keys: string[] = [];
-    for (let nth = 0; nth < 5; nth++) keys.push((await installation.key(organization_id, [])).id);
+    for (let nth = 0; nth < 5; nth++) keys.push((await installation.key(organization_id, ["short:held"])).id);
     await installation.must("DELETE", `/api_keys/${keys[0]}`);
     const stub = env.LEDGER.getByName(`cell-${cellOfOrganization(organization_id, CELLS)}`);
     const seq = await runInDurableObject(stub, (_, { storage }) =>
@@ -144,6 +145,8 @@ describe("an entry that ends keys", () => {
       expect(await all({ organization_id, types: ["api_key.revoked"] })).toEqual(revoked);
       expect(await all({ organization_id, types: ["api_key.revoked"] }, { order: "desc" })).toEqual(revoked.toReversed());
     }
+    await installation.must("DELETE", "/authorization/permissions/short:held");
+    expect(await all({ organization_id, types: ["api_key.revoked"] })).toEqual(revoked);
   });
 
   it("pages backwards through its middle", async () => {
@@ -153,6 +156,13 @@ describe("an entry that ends keys", () => {
     const before = await eventPage(ledgers(), EVERYTHING, { limit: 4, order: "asc", before: id }, Date.now());
     expect(before.data).toEqual(whole.slice(at - 4, at));
     expect(before.list_metadata).toEqual({ before: whole[at - 4]?.id, after: whole[at - 1]?.id });
+    for (const [order, from, next] of [
+      ["asc", whole[0], whole[1]],
+      ["desc", whole.at(-1), whole.at(-2)],
+    ] as const) {
+      const second = await eventPage(ledgers(), EVERYTHING, { limit: 1, order, after: from?.id }, Date.now());
+      expect([second.data, second.list_metadata.before]).toEqual([[next], next?.id]);
+    }
   });
 });
 
@@ -182,6 +192,27 @@ describe("filters", () => {
 });
 
 describe("the list of all cells", () => {
+  it("has an order also for what happened in several cells in the same millisecond", async () => {
+    const atMs = Date.now() + 1_000;
+    for (let round = 0; round < 2; round++) for (let cell = 0; cell < CELLS; cell++) await appendAt(cell, atMs, "same.moment");
+    for (const order of ["asc", "desc"] as const) {
+      const seen: string[] = [];
+      for (let after: string | undefined, isMore = true; isMore;) {
+        const page = await eventPage(
+          skewedCells(() => atMs + 1_000),
+          { ...EVERYTHING, types: ["same.moment"] },
+          { limit: 1, order, after },
+          atMs + 500,
+        );
+        seen.push(...page.data.map(({ id }) => id));
+        after = page.list_metadata.after ?? undefined;
+        isMore = after !== undefined;
+      }
+      expect(seen).toHaveLength(2 * CELLS);
+      expect(seen).toEqual(order === "asc" ? [...new Set(seen)].toSorted() : [...new Set(seen)].toSorted().toReversed());
+    }
+  });
+
   it("only grows at its end, though clocks differ and run backwards: nothing is missed, nothing comes twice", async () => {
     const start = Date.now() + 60_000;
     let run = 0;
