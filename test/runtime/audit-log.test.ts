@@ -329,7 +329,7 @@ it("chains a ledger from before anew, and finds its organizations", async () => 
       type TEXT NOT NULL, subject TEXT NOT NULL, payload TEXT NOT NULL, hash TEXT NOT NULL) STRICT`);
     sql.exec("CREATE TRIGGER entries_are_never_changed BEFORE UPDATE ON entries BEGIN SELECT RAISE(ABORT, 'no'); END");
     sql.exec("CREATE TRIGGER entries_are_never_deleted BEFORE DELETE ON entries BEGIN SELECT RAISE(ABORT, 'no'); END");
-    for (const table of ["commands", "floors", "publications"]) sql.exec(`DELETE FROM ${table}`);
+    for (const table of ["commands", "floors", "publications", "events"]) sql.exec(`DELETE FROM ${table}`);
     const id = newId("org", 2);
     sql.exec(
       "INSERT INTO entries VALUES (1, 5, 'api_key', 'k', 'organization.created', ?, ?, 'old')",

@@ -7,6 +7,7 @@ import type { KeyAttributes, KeyFilter } from "../../control-plane/ledger/comman
 import { decodeBase64Url } from "../../control-plane/configuration.ts";
 import { tagKeysOf } from "../../core/configuration.ts";
 import { hmacSha256, sha256Hex } from "../../core/digest.ts";
+import { CHAIN_START } from "../../control-plane/ledger/journal.ts";
 import { cellOfOrganization } from "../../core/identifier.ts";
 import { intersect } from "../../core/permission.ts";
 import { generateToken, obfuscateToken } from "../../core/token.ts";
@@ -87,7 +88,7 @@ describe("what is ended", () => {
     const warm = observeGateway();
     expect(new Set(await statuses(warm, [...doomed, ...staying]))).toEqual(new Set([200]));
     kvFaults.putsRefused = true;
-    const entriesBefore = (await ledgerOf(organization).verify({ seq: 0, hash: "0".repeat(64) })).seq;
+    const entriesBefore = (await ledgerOf(organization).verify(CHAIN_START)).seq;
     const revoked = await revoke(organization, { tag: "leak" });
     expect(revoked).toMatchObject({ revoked: MANY, receipts: [{ effective_at: expect.any(String) }] });
     for (const gateway of [warm, observeGateway()]) {
