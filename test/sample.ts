@@ -10,6 +10,7 @@ const TEXTS = [
   "/sample",
   "192.0.2.0/24",
   "a".repeat(64),
+  "",
 ];
 
 /** A sample: the schema's first example, or the least that it takes; throws for a schema that none of the texts fits: then one is to be added. */

@@ -3,10 +3,11 @@ import { z } from "zod";
 import { permissionSlug } from "../../core/permission.ts";
 import type { KeyFilter, KeySetDigest } from "../ledger/command.ts";
 import { apiKeySchema, receiptSchema, type RevocationPreview } from "../ledger/view.ts";
-import { invalid } from "./api-error.ts";
+import { invalid, notFound } from "./api-error.ts";
 import { endpoint, type Section, type Services } from "./endpoint.ts";
 import { isoInstant } from "./fields.ts";
 import { reason, tag } from "./key-fields.ts";
+import type { Located } from "./path-parameters.ts";
 import { ok, type Committed } from "./reply.ts";
 import { send, type Terms } from "./send.ts";
 
@@ -65,8 +66,10 @@ export const keyRevocations: Section = {
       access: "portcullis:api_keys:read",
       body: z.strictObject(conditions),
       replies: { 200: previewSchema },
-      handler: async ({ services, params, body }) =>
-        ok(await previewIn(services, [params.organization_id.cell], filterOf(body, params.organization_id.id))),
+      handler: async ({ services, params: { organization_id }, body }) => {
+        await requireOrganization(services, organization_id);
+        return ok(await previewIn(services, [organization_id.cell], filterOf(body, organization_id.id)));
+      },
     }),
 
     endpoint({
@@ -79,9 +82,9 @@ export const keyRevocations: Section = {
       body: z.strictObject(confirmed),
       replies: REPLIES,
       errors: ["preview_outdated"],
-      handler: async ({ services, params, body, terms }) => {
-        const filter = filterOf(body, params.organization_id.id);
-        return revokeIn(services, [params.organization_id.cell], { filter, terms, ...body });
+      handler: async ({ services, params: { organization_id }, body, terms }) => {
+        await requireOrganization(services, organization_id);
+        return revokeIn(services, [organization_id.cell], { filter: filterOf(body, organization_id.id), terms, ...body });
       },
     }),
 
@@ -112,6 +115,10 @@ export const keyRevocations: Section = {
     }),
   ],
 };
+
+async function requireOrganization({ cells }: Services, { id, cell }: Located): Promise<void> {
+  if (!(await cells.ledger(cell).organization(id))) throw notFound("Organization", id);
+}
 
 async function previewIn({ cells }: Services, places: readonly number[], filter: KeyFilter) {
   return previewView(
