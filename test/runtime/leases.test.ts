@@ -351,7 +351,7 @@ describe("a route", () => {
 
   it("is open to keys of all cells but the one that hangs", async () => {
     const [hung, working] = await keysOfDifferentCells();
-    const gateway = observeGateway({ REGION: "me" });
+    const gateway = observeGateway({ REGION: "oc" });
     ledgerFaults.onGrant.set(`cell-${cellOfId("api_key", hung.id, CELLS) ?? 0}`, "hangs");
     // One question names both cells; the second one knows already that one of them keeps it waiting.
     await gateway.get("/orders", hung.value);
