@@ -55,6 +55,8 @@ export const PLATFORM_PERMISSIONS = [
   "portcullis:api_keys:write",
   "portcullis:api_keys:validate",
   "portcullis:ledger:read",
+  // Self-serve
+  "portcullis:widgets:write",
 ] as const;
 
 /** One of {@link PLATFORM_PERMISSIONS}. */

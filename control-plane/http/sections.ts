@@ -12,6 +12,9 @@ import { reference } from "./reference.ts";
 import { roles } from "./roles.ts";
 import { routeTable } from "./route-table.ts";
 import { users } from "./users.ts";
+import { widgetApiKeys } from "./widget-api-keys.ts";
+import { widgetTokens } from "./widget-tokens.ts";
+import { widgetUserApiKeys } from "./widget-user-api-keys.ts";
 
 /** In the order of the reference. */
 export const SECTIONS: readonly Section[] = [
@@ -26,6 +29,10 @@ export const SECTIONS: readonly Section[] = [
   ledgerInspection,
   bootstrap,
   health,
+  // Self-serve
+  widgetTokens,
+  widgetApiKeys,
+  widgetUserApiKeys,
   reference(() => SECTIONS),
 ];
 

@@ -4,6 +4,7 @@ import * as catalogue from "./catalogue-commands.ts";
 import type { Command, CommandEnvelope, Outcome } from "./command.ts";
 import { latestSeq } from "./journal.ts";
 import { replaceRoutes } from "./route-commands.ts";
+import { requireWithinSelfServe } from "./self-serve.ts";
 import * as tenancy from "./tenancy-commands.ts";
 import { refuse, RefusalError, Transaction } from "./transaction.ts";
 
@@ -53,7 +54,9 @@ function replay(sql: SqlStorage, envelope: CommandEnvelope, nowMs: number): Outc
 }
 
 function perform(sql: SqlStorage, envelope: CommandEnvelope, nowMs: number): Outcome {
-  const reply = handle(new Transaction(sql, nowMs, envelope.actor), envelope.command);
+  const transaction = new Transaction(sql, nowMs, envelope.actor);
+  requireWithinSelfServe(transaction, envelope.command);
+  const reply = handle(transaction, envelope.command);
   const seq = latestSeq(sql);
   sql.exec(
     "INSERT OR REPLACE INTO commands VALUES (?, ?, ?, ?, ?, ?)",

@@ -18,15 +18,17 @@ import * as apiKeys from "./api-keys.ts";
 import * as catalogue from "./catalogue.ts";
 import { cellName, cellOfName } from "./cell-name.ts";
 import { cellsBehind, confirmMirror, takeCatalogue } from "./catalogue-mirror.ts";
-import type { Command, CommandEnvelope, Outcome, Refusal } from "./command.ts";
+import type { Command, CommandEnvelope, Outcome, Refusal, SelfServe } from "./command.ts";
 import type { Catalogue, LedgerContract } from "./contract.ts";
 import { COMMAND_KEPT_MS, execute, forgetOldCommands, nextForgettingAtMs } from "./execute.ts";
 import { forgetOldReceipts, InForceWatch } from "./in-force.ts";
 import { latestSeq, readEntries, verifyChain, type ChainCheck, type ChainPosition } from "./journal.ts";
+import { heldByActor } from "./platform-keys.ts";
 import { healPublication, nextPublicationAtMs, publishDue } from "./publications.ts";
 import { resolveToken } from "./resolve.ts";
 import { routeTable } from "./route-table.ts";
 import { migrate } from "./schema.ts";
+import * as selfServe from "./self-serve.ts";
 import * as tenancy from "./tenancy.ts";
 import { Transaction } from "./transaction.ts";
 import type { ApiKeyView, EntryView, MembershipView, OrganizationView, PermissionView, ReceiptView, RoleView, UserView } from "./view.ts";
@@ -155,8 +157,8 @@ export class Ledger extends DurableObject<LedgerEnv> implements LedgerContract {
     return apiKeys.apiKeyView(this.#sql, id);
   }
 
-  async listApiKeys(owner: Parameters<LedgerContract["listApiKeys"]>[0], walk: Walk): Promise<Slice<ApiKeyView>> {
-    return apiKeys.apiKeySlice(this.#sql, owner, walk);
+  async listApiKeys(owner: Parameters<LedgerContract["listApiKeys"]>[0], walk: Walk, search?: string): Promise<Slice<ApiKeyView>> {
+    return apiKeys.apiKeySlice(this.#sql, owner, walk, search);
   }
 
   async organization(id: string): Promise<OrganizationView | null> {
@@ -200,6 +202,18 @@ export class Ledger extends DurableObject<LedgerEnv> implements LedgerContract {
 
   async listRoles(): Promise<RoleView[]> {
     return catalogue.roleViews(this.#sql);
+  }
+
+  async memberPermissions(organizationId: string, userId: string): Promise<readonly string[] | null> {
+    return selfServe.memberPermissions(this.#sql, organizationId, userId);
+  }
+
+  async heldByPlatformKey(id: string): Promise<readonly string[]> {
+    return heldByActor({ sql: this.#sql, nowMs: Date.now(), actor: { type: "api_key", id } });
+  }
+
+  async assignablePermissions(own: SelfServe, search: string, limit: number): Promise<readonly PermissionView[]> {
+    return selfServe.assignablePermissions(this.#sql, own, search).slice(0, limit);
   }
 
   async entries(afterSeq: number, limit: number): Promise<EntryView[]> {
