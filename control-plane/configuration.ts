@@ -70,9 +70,9 @@ const schema = z
       context.addIssue({ code: "custom", path: [name], message: "is required with the other OIDC_ settings" });
   });
 
-/** Whether a text is an origin as browsers send it. */
+/** Whether a text is one origin as browsers send it; there are no wildcards. */
 function isOrigin(text: string): boolean {
-  return isSafeUrl(text) && URL.parse(text)?.origin === text;
+  return isSafeUrl(text) && URL.parse(text)?.origin === text && !text.includes("*");
 }
 
 /** Bytes of a secret written in base64url. */
