@@ -22,7 +22,7 @@ export const ERRORS = {
   unauthorized: {
     status: 401,
     meaning:
-      "The request carries no live key of `org_platform` and no good token of your identity provider; for `POST /bootstrap`, not the bootstrap secret; for a widget, nothing.",
+      "The request carries no live key of `org_platform` and no good token of your identity provider; for `POST /bootstrap`, not the bootstrap secret.",
     remedy: "Send `Authorization: Bearer <key>` with a key that has neither ended nor been revoked. Why it was refused is not said.",
   },
   insufficient_permissions: {
@@ -134,7 +134,7 @@ export const ERRORS = {
   widget_token_refused: {
     status: 403,
     meaning:
-      "The widget's token has expired or is not one of this installation, or who it was made for or by has lost what it is good for.",
+      "The widget sent no token, or one that has expired or is not of this installation, or who it was made for or by has lost what it is good for.",
     remedy: "Get another one with `POST /widgets/token`; the widget does so by itself where it was given a function.",
   },
   identity_provider_unreachable: {

@@ -7,7 +7,7 @@ import { coversAny, intersect } from "../../core/permission.ts";
 import { SERVED_SCOPES, type ServedScope } from "../../core/widget.ts";
 import type { Actor, SelfServe } from "../ledger/command.ts";
 import { readWidgetToken, type WidgetGrant } from "../widget-token.ts";
-import { ApiError, unauthorized } from "./api-error.ts";
+import { ApiError } from "./api-error.ts";
 import type { Caller } from "./caller.ts";
 import type { Services } from "./endpoint.ts";
 
@@ -20,11 +20,13 @@ export function ownOf({ actor: { self_serve } }: Caller): SelfServe {
   return self_serve;
 }
 
-/** Establishes who calls through a widget; 401 without any token, 403 with one that is not good. Widgets get another token on 403. */
+/**
+ * Establishes who calls through a widget; 403 where the token is not good. Also without any token: the WorkOS widget begins before it has
+ * one, and it is on 403 that it gets one and asks again.
+ */
 export async function throughWidget(services: Services, scope: ServedScope, bearer: string | undefined): Promise<Caller> {
-  if (bearer === undefined) throw unauthorized();
   const { configuration, now } = services;
-  const grant = await readWidgetToken(bearer, configuration.widgets.tokenKey, now());
+  const grant = bearer === undefined ? undefined : await readWidgetToken(bearer, configuration.widgets.tokenKey, now());
   const own = grant && keysOf(grant, scope);
   if (!grant || !own) throw refusedToken();
   const standing = await permissionsNow(services, grant, own);

@@ -15,7 +15,8 @@ const OF_ANY_BODY: readonly ErrorCode[] = [
 /** Codes, by status and then by name. */
 export function errorsOf({ access, method, path, query, errors = [] }: Endpoint): ErrorCode[] {
   const codes = new Set<ErrorCode>(errors);
-  if (access !== "public") for (const code of ["unauthorized", "rate_limit_exceeded", "temporarily_unavailable"] as const) codes.add(code);
+  if (access !== "public") for (const code of ["rate_limit_exceeded", "temporarily_unavailable"] as const) codes.add(code);
+  if (access !== "public" && !isServedScope(access)) codes.add("unauthorized");
   if (access.startsWith("portcullis:") || access === "any_platform_key")
     for (const code of ["insufficient_permissions", "identity_provider_unreachable"] as const) codes.add(code);
   if (isServedScope(access)) for (const code of ["insufficient_permissions", "widget_token_refused"] as const) codes.add(code);
