@@ -68,6 +68,8 @@ describe("an admin", () => {
     controlPlane = provider.controlPlane({ OIDC_ROLE_CLAIM: "/realm_access/roles" });
     expect(await statusOf(await provider.token([], { claims: { realm_access: { roles: ["support"] } } }))).toBe(200);
     expect(await statusOf(await provider.token("support"))).toBe(403);
+    controlPlane = provider.controlPlane({ OIDC_ROLE_CLAIM: "/constructor/name", OIDC_ROLES: '{"Object": ["portcullis:*"]}' });
+    expect(await statusOf(await provider.token([]))).toBe(403);
     controlPlane = provider.controlPlane({ OIDC_ROLE_CLAIM: "https://example.com/roles" });
     expect(await statusOf(await provider.token([], { claims: { "https://example.com/roles": "support" } }))).toBe(200);
   });
@@ -300,7 +302,7 @@ describe("the provider's keys", () => {
     ["redirects", async () => Response.redirect("https://evil.example/keys")],
     ["answers something else", async () => new Response("<html>")],
     ["answers JSON that is no key set", async () => Response.json({ keys: "none" })],
-    ["answers endlessly", async () => new Response("[".repeat(300_000))],
+    ["answers too much", async () => Response.json({ keys: provider.published.map(({ jwk }) => jwk), more: "x".repeat(300_000) })],
   ])("cannot be had when it %s: 503, and no one is let in", async (_, answer) => {
     const token = await provider.token("security");
     const right = provider.answer;
