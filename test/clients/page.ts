@@ -27,47 +27,54 @@ export interface Page {
 
 /** Makes this process a page at an origin, until it ends. */
 export function becomePage(origin: string): Page {
-  const { window } = new JSDOM("<!doctype html>", { url: origin, pretendToBeVisual: true, virtualConsole: new VirtualConsole() });
+  const outside = globalThis.fetch;
   const requests: PageRequest[] = [];
-  const nodeFetch = globalThis.fetch;
   const underWay = new Set<Promise<Response>>();
-  const send = async (url: string | URL, init: RequestInit = {}): Promise<Response> => {
-    const { method = "GET", body } = init;
-    const headers = new Headers(init.headers);
-    await preflight(nodeFetch, origin, url, method, headers);
-    headers.set("origin", origin);
-    const response = await nodeFetch(url, { method, headers, ...(body && { body }) });
-    requireReadable(response, origin);
-    const { pathname, search } = new URL(url);
-    requests.push({ method, path: pathname + search, status: response.status });
-    return response;
-  };
-  const pageFetch = async (...sent: Parameters<typeof send>): Promise<Response> => {
+  const send = mindingCors(origin, outside, (request) => requests.push(request));
+  takeGlobals(origin, async (...sent) => {
     const answer = send(...sent);
     underWay.add(answer);
     return answer.finally(() => underWay.delete(answer));
-  };
-  for (const name of Object.getOwnPropertyNames(window))
-    if (!(name in globalThis)) define(name, (window as unknown as Record<string, unknown>)[name]);
-  // Node has some of these, but not the page's.
-  for (const name of ["navigator", "Event", "CustomEvent", "FormData"] as const) define(name, window[name]);
-  define("window", window);
-  define("matchMedia", () => ({ matches: false, addEventListener: nothing, removeEventListener: nothing }));
-  define(
-    "ResizeObserver",
-    class {
-      observe = nothing;
-      unobserve = nothing;
-      disconnect = nothing;
-    },
-  );
-  define("fetch", pageFetch);
-  for (const name of ["matchMedia", "ResizeObserver", "fetch"] as const) Object.assign(window, { [name]: globalThis[name] });
-  Object.assign(window.Element.prototype, { hasPointerCapture: () => false, scrollIntoView: nothing });
+  });
   const idle = async () => {
     while (underWay.size > 0) await Promise.allSettled(underWay);
   };
-  return { requests, idle, outside: nodeFetch };
+  return { requests, idle, outside };
+}
+
+type Fetch = (url: string | URL, init?: RequestInit) => Promise<Response>;
+
+function mindingCors(origin: string, outside: typeof fetch, note: (request: PageRequest) => void): Fetch {
+  return async (url, init = {}) => {
+    const { method = "GET", body } = init;
+    const headers = new Headers(init.headers);
+    await preflight(outside, origin, url, method, headers);
+    headers.set("origin", origin);
+    const response = await outside(url, { method, headers, ...(body && { body }) });
+    requireReadable(response, origin);
+    const { pathname, search } = new URL(url);
+    note({ method, path: pathname + search, status: response.status });
+    return response;
+  };
+}
+
+/** Gives the process what a page has and Node has not, or has of its own kind. */
+function takeGlobals(origin: string, pageFetch: Fetch): void {
+  const { window } = new JSDOM("<!doctype html>", { url: origin, pretendToBeVisual: true, virtualConsole: new VirtualConsole() });
+  for (const name of Object.getOwnPropertyNames(window))
+    if (!(name in globalThis)) define(name, (window as unknown as Record<string, unknown>)[name]);
+  for (const name of ["navigator", "Event", "CustomEvent", "FormData"] as const) define(name, window[name]);
+  define("window", window);
+  const matchMedia = () => ({ matches: false, addEventListener: nothing, removeEventListener: nothing });
+  const observer = { observe: nothing, unobserve: nothing, disconnect: nothing };
+  const ResizeObserver = function ResizeObserver() {
+    return observer;
+  };
+  for (const [name, value] of Object.entries({ matchMedia, ResizeObserver, fetch: pageFetch })) {
+    define(name, value);
+    Object.assign(window, { [name]: value });
+  }
+  Object.assign(window.Element.prototype, { hasPointerCapture: () => false, scrollIntoView: nothing });
 }
 
 function define(name: string, value: unknown): void {
