@@ -6,6 +6,7 @@ import { ApiError } from "./http/api-error.ts";
 import type { Services } from "./http/endpoint.ts";
 import { ENDPOINTS } from "./http/sections.ts";
 import { mount, type AppEnvironment } from "./http/serve.ts";
+import { widgetCors } from "./http/widget-cors.ts";
 
 /**
  * Builds the application's fetch handler; nothing else of it is let out, so that only declared endpoints can be on it. Every answer
@@ -30,6 +31,7 @@ export function controlPlaneApp(services: Services): (request: Request) => Respo
       }),
     );
   });
+  app.use("/_widgets/*", widgetCors(services.configuration.widgets.origins));
   mount(app, services, ENDPOINTS);
   app.notFound((c) => refuse(c, new ApiError("not_found", "There is no such endpoint. See docs/api.md for the ones there are.")));
   app.onError((error, c) => {

@@ -3,6 +3,7 @@ import { z } from "zod";
 import { parseConfiguration, sharedFields, tagKeysOf } from "../core/configuration.ts";
 import { tunablesOf, tunablesSchema, type Tunables } from "../core/protocol/tunables.ts";
 import type { Environment, TagKeys } from "../core/token.ts";
+import { identityProviderOf, isSafeUrl, missingForSignIn, signInFields, type IdentityProviderConfiguration } from "./sign-in/settings.ts";
 
 /** Validated settings of the control plane. */
 export interface ControlPlaneConfiguration {
@@ -26,6 +27,17 @@ export interface ControlPlaneConfiguration {
   readonly webhooks: WebhookConfiguration;
   /** How long the audit log keeps what entries say; null: for ever. */
   readonly auditRetentionDays: number | null;
+  /** Null: admins call with platform keys only. */
+  readonly identityProvider: IdentityProviderConfiguration | null;
+  readonly widgets: WidgetConfiguration;
+}
+
+/** Settings of the widgets that customers use in their browsers. */
+export interface WidgetConfiguration {
+  /** Signs widgets' tokens. */
+  readonly tokenKey: Uint8Array;
+  /** Origins of the pages that widgets may be on. */
+  readonly origins: ReadonlySet<string>;
 }
 
 /** Where webhooks may be sent. */
@@ -58,6 +70,17 @@ const ownFields = z.object({
   WEBHOOK_RESOLVER: z
     .union([z.literal("off"), z.url({ protocol: /^https$/ })], { error: "must be 'off' or an https URL" })
     .default("https://cloudflare-dns.com/dns-query"),
+  // Sign-in of admins, and self-serve
+  ...signInFields,
+  WIDGET_TOKEN_KEY: z
+    .string({ error: "is required (a secret: base64url of 32 bytes)" })
+    .regex(/^[A-Za-z0-9_-]{43,}$/, "must be base64url of at least 32 bytes"),
+  WIDGET_ORIGINS: z
+    .string()
+    .default("")
+    .transform((text) => text.split(",").filter((origin) => origin !== ""))
+    .pipe(z.array(z.string().refine(isOrigin, "must be origins like 'https://app.example.com', separated by ','")))
+    .transform((list): ReadonlySet<string> => new Set(list)),
   BOOTSTRAP_SECRET: z.string({ error: "is required (a secret of at least 32 characters)" }).min(32, "must have at least 32 characters"),
   CALLER_REQUESTS_PER_MINUTE: perMinute(6_000),
   BOOTSTRAP_ATTEMPTS_PER_MINUTE: perMinute(10),
@@ -80,7 +103,16 @@ const schema = z
   .refine((fields) => fields.ACCEPTED_ENVIRONMENTS.has(fields.DEFAULT_ENVIRONMENT), {
     path: ["DEFAULT_ENVIRONMENT"],
     error: "must be among ACCEPTED_ENVIRONMENTS",
+  })
+  .superRefine((fields, context) => {
+    for (const name of missingForSignIn(fields))
+      context.addIssue({ code: "custom", path: [name], message: "is required with the other OIDC_ settings" });
   });
+
+/** Whether a text is one origin as browsers send it; there are no wildcards. */
+function isOrigin(text: string): boolean {
+  return isSafeUrl(text) && URL.parse(text)?.origin === text && !text.includes("*");
+}
 
 /** Bytes of a secret written in base64url. */
 export function decodeBase64Url(text: string): Uint8Array {
@@ -107,5 +139,7 @@ export function controlPlaneConfiguration(bindings: unknown): ControlPlaneConfig
       resolver: parsed.WEBHOOK_RESOLVER === "off" ? null : new URL(parsed.WEBHOOK_RESOLVER),
     },
     auditRetentionDays: parsed.AUDIT_RETENTION_DAYS,
+    identityProvider: identityProviderOf(parsed),
+    widgets: { tokenKey: decodeBase64Url(parsed.WIDGET_TOKEN_KEY), origins: parsed.WIDGET_ORIGINS },
   };
 }

@@ -6,6 +6,7 @@ import { Cells } from "./cells.ts";
 import { controlPlaneConfiguration } from "./configuration.ts";
 import type { LedgerEnv } from "./ledger/ledger.ts";
 import { webhookAccess } from "./webhooks/access.ts";
+import { IdentityProvider } from "./sign-in/identity-provider.ts";
 
 export { Ledger } from "./ledger/ledger.ts";
 export { LedgerReader } from "./ledger-reader.ts";
@@ -15,10 +16,18 @@ export { WebhookDispatcher } from "./webhooks/dispatcher.ts";
 const configuration = controlPlaneConfiguration(env);
 const bindings = env as unknown as LedgerEnv;
 
+const now = () => Date.now();
+const keySetPorts = {
+  now,
+  fetch: (url: string, init: RequestInit) => globalThis.fetch(url, init),
+  wait: (ms: number) => scheduler.wait(ms),
+};
+
 const fetch = controlPlaneApp({
   configuration,
   cells: new Cells(bindings.LEDGER, configuration.cells),
-  now: () => Date.now(),
+  identityProvider: configuration.identityProvider && new IdentityProvider(configuration.identityProvider, keySetPorts),
+  now,
   randomBytes: (target) => crypto.getRandomValues(target),
   limits: limitsOf(configuration, Date.now),
   webhooks: webhookAccess(bindings.WEBHOOK_DISPATCHER, configuration.webhooks),

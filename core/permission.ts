@@ -63,6 +63,8 @@ export const PLATFORM_PERMISSIONS = [
   "portcullis:webhooks:write",
   // The audit log
   "portcullis:audit_logs:read",
+  // Self-serve
+  "portcullis:widgets:write",
 ] as const;
 
 /** One of {@link PLATFORM_PERMISSIONS}. */

@@ -4,6 +4,7 @@ import { ERRORS, type ErrorCode } from "../control-plane/http/error-catalogue.ts
 import { SECTIONS } from "../control-plane/http/sections.ts";
 import { errorsOf } from "../control-plane/reference/declared-errors.ts";
 import { PLATFORM_PERMISSIONS } from "../core/permission.ts";
+import { isServedScope } from "../core/widget.ts";
 
 const MADE = "*Made by `npm run docs` from the declarations that the control plane serves; a test checks that it is up to date.*";
 /** An error that more endpoints than these share is not traced to them. */
@@ -54,7 +55,7 @@ const OTHER_NEEDS: Readonly<Record<string, string>> = {
 };
 
 function needOf({ access }: Endpoint): string {
-  return OTHER_NEEDS[access] ?? code(access);
+  return OTHER_NEEDS[access] ?? (isServedScope(access) ? `a widget's token with ${code(access)}` : code(access));
 }
 
 function errorsPage(endpoints: readonly Endpoint[]): string {

@@ -47,6 +47,8 @@ export class PublishedApi {
 
   /** What is wrong with an answer, in words and without its values; nothing, if it is as published. */
   faults(method: string, pathname: string, answer: Answered): string[] {
+    // Preflights are between browsers and CORS.
+    if (method === "OPTIONS") return [];
     const isHead = method === "HEAD";
     const operation = this.#operation(isHead ? "GET" : method, pathname);
     const response = operation.responses[answer.status];

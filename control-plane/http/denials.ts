@@ -29,9 +29,10 @@ export async function noteDenial(
     targets: Object.values(request.params).filter((text) => ANY_ID.test(text)),
     request_id: request.requestId,
   };
+  const organization = actor.self_serve?.organization_id ?? PLATFORM_ORGANIZATION_ID;
   try {
-    const ledger = cells.ledger(cells.cellOf(PLATFORM_ORGANIZATION_ID));
-    await withDeadline(ledger.recordDenial(denial, [PLATFORM_ORGANIZATION_ID]), RECORDING_DEADLINE_MS);
+    const ledger = cells.ledger(cells.cellOf(organization));
+    await withDeadline(ledger.recordDenial(denial, [organization]), RECORDING_DEADLINE_MS);
   } catch (failure) {
     const name = failure instanceof Error ? failure.name : "unknown";
     console.log(JSON.stringify({ event: "denial_not_recorded", request_id: request.requestId, name }));

@@ -6,9 +6,11 @@
 import { z } from "zod";
 import type { RandomBytes } from "../../core/base62.ts";
 import type { PlatformPermission } from "../../core/permission.ts";
+import type { ServedScope } from "../../core/widget.ts";
 import type { Cells } from "../cells.ts";
 import type { ControlPlaneConfiguration } from "../configuration.ts";
 import type { WebhookAccess } from "../webhooks/access.ts";
+import type { IdentityProvider } from "../sign-in/identity-provider.ts";
 import type { Caller } from "./caller.ts";
 import type { ErrorCode } from "./error-catalogue.ts";
 import type { NamesIn, ParameterName, PathValues } from "./path-parameters.ts";
@@ -20,6 +22,8 @@ import type { Terms } from "./send.ts";
 export interface Services {
   readonly configuration: ControlPlaneConfiguration;
   readonly cells: Cells;
+  /** Where admins sign in; null: nowhere. */
+  readonly identityProvider: IdentityProvider | null;
   readonly now: () => number;
   readonly randomBytes: RandomBytes;
   readonly limits: Limits;
@@ -29,8 +33,11 @@ export interface Services {
 /** HEAD comes along with GET. Whatever is not GET may carry a body and an Idempotency-Key. */
 export type Method = "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
 
-/** Who may call: holders of a platform permission, holders of any platform key, whoever knows the bootstrap secret, anyone. */
-export type Access = PlatformPermission | "any_platform_key" | "bootstrap_secret" | "public";
+/**
+ * Who may call: holders of a platform permission, holders of any platform key, whoever knows the bootstrap secret, anyone; or a widget whose
+ * token has a scope.
+ */
+export type Access = PlatformPermission | "any_platform_key" | "bootstrap_secret" | "public" | ServedScope;
 
 /** A request that has passed the door: the caller may make it, and all it carries has been parsed. */
 export interface Call<Verb, Path extends string, Query, Body> {

@@ -21,14 +21,14 @@ export const ERRORS = {
   },
   unauthorized: {
     status: 401,
-    meaning: "The request carries no live key of `org_platform`; for `POST /bootstrap`, not the bootstrap secret.",
+    meaning:
+      "The request carries no live key of `org_platform` and no good token of your identity provider; for `POST /bootstrap`, not the bootstrap secret.",
     remedy: "Send `Authorization: Bearer <key>` with a key that has neither ended nor been revoked. Why it was refused is not said.",
   },
   insufficient_permissions: {
     status: 403,
-    meaning:
-      "The caller's key lacks the permissions in `missing_permissions`, or is to act on a platform key that can do more than itself.",
-    remedy: "Use a key that holds them.",
+    meaning: "The caller lacks the permissions in `missing_permissions`, or is to act on a platform key that can do more than themselves.",
+    remedy: "Use a key, or a role of your identity provider, that has them.",
   },
   entity_not_found: {
     status: 404,
@@ -164,6 +164,18 @@ export const ERRORS = {
     status: 409,
     meaning: "Members still have the role.",
     remedy: "Give them another role first. To end what the role allows at once, take its permissions away.",
+  },
+  // Sign-in of admins, and self-serve
+  widget_token_refused: {
+    status: 403,
+    meaning:
+      "The widget sent no token, or one that has expired or is not of this installation, or who it was made for or by has lost what it is good for.",
+    remedy: "Get another one with `POST /widgets/token`; the widget does so by itself where it was given a function.",
+  },
+  identity_provider_unreachable: {
+    status: 503,
+    meaning: "The keys of the identity provider could not be fetched, so that its token could not be verified.",
+    remedy: "Send the request again after the seconds in `Retry-After`, or call with a platform key.",
   },
   not_yet_effective: {
     status: 503,

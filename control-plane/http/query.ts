@@ -34,21 +34,34 @@ export const unsupportedFilter = z.never({ error: "is not a filter of this list"
 
 /** The query of a list whose rows have ids with this prefix; a list with filters extends it (`safeExtend`). */
 export function pageQuery(prefix: IdPrefix, orderDefault: PageOrder = "desc") {
-  const cursor = emptyIsAbsent(
+  const cursor = pageCursor(prefix);
+  return z
+    .object({
+      limit: pageLimit,
+      order: emptyIsAbsent(order.default(orderDefault)).describe("`normal` is newest first, with the cursors' meaning reversed."),
+      before: cursor.describe("Rows on the near side of this id."),
+      after: cursor.describe("Rows on the far side of this id."),
+    })
+    .refine(goesOneWay, ONE_WAY);
+}
+
+/** A position in a list whose rows have ids with this prefix. */
+export function pageCursor(prefix: IdPrefix) {
+  return emptyIsAbsent(
     z
       .string()
       .refine((text) => isCursor(prefix, text), "is not a cursor of this list: use an id from list_metadata")
       .optional(),
   );
-  return z
-    .object({
-      limit: emptyIsAbsent(limit.default(LIMIT_DEFAULT)).describe("How many rows, 1 to 100."),
-      order: emptyIsAbsent(order.default(orderDefault)).describe("`normal` is newest first, with the cursors' meaning reversed."),
-      before: cursor.describe("Rows on the near side of this id."),
-      after: cursor.describe("Rows on the far side of this id."),
-    })
-    .refine((page) => page.before === undefined || page.after === undefined, { path: ["after"], error: "send either before or after" });
 }
+
+/** A page is on one side of a position. */
+export function goesOneWay(page: { readonly before?: string | undefined; readonly after?: string | undefined }): boolean {
+  return page.before === undefined || page.after === undefined;
+}
+
+/** What is said about a page that does not. */
+export const ONE_WAY = { path: ["after"], error: "send either before or after" };
 
 const LIMIT_DEFAULT = 10;
 const limit = z
@@ -57,6 +70,8 @@ const limit = z
   .transform(Number)
   .pipe(z.number().min(1, "must be 1 to 100").max(100, "must be 1 to 100"))
   .meta({ publishedAs: { type: "integer", minimum: 1, maximum: 100, default: LIMIT_DEFAULT } });
+/** How many rows a list is asked for. */
+export const pageLimit = emptyIsAbsent(limit.default(LIMIT_DEFAULT)).describe("How many rows, 1 to 100.");
 const order = z.enum(["asc", "desc", "normal"], { error: "must be 'asc', 'desc' or 'normal'" });
 
 /** An empty parameter is as good as none. */

@@ -20,6 +20,9 @@ import { roles } from "./roles.ts";
 import { routeTable } from "./route-table.ts";
 import { users } from "./users.ts";
 import { webhookEndpoints } from "./webhook-endpoints.ts";
+import { widgetApiKeys } from "./widget-api-keys.ts";
+import { widgetTokens } from "./widget-tokens.ts";
+import { widgetUserApiKeys } from "./widget-user-api-keys.ts";
 
 /** In the order of the reference. */
 export const SECTIONS: readonly Section[] = [
@@ -40,6 +43,10 @@ export const SECTIONS: readonly Section[] = [
   health,
   // The audit log
   auditLogs,
+  // Self-serve
+  widgetTokens,
+  widgetApiKeys,
+  widgetUserApiKeys,
   reference(() => SECTIONS),
   // The life of a key
   keyLife,

@@ -1,6 +1,7 @@
 /** Sending commands to a ledger on behalf of a request. */
 import type { Actor, Command, Refusal } from "../ledger/command.ts";
 import { refused } from "./api-error.ts";
+import { nameOfCaller } from "./caller.ts";
 import type { Services } from "./endpoint.ts";
 import type { ErrorCode } from "./error-catalogue.ts";
 import { repetitionOf, type Repetition } from "./idempotency.ts";
@@ -15,7 +16,7 @@ export interface Terms {
 
 /** The terms on which an actor's request is carried out. */
 export function termsOf(services: Services, request: Request, actor: Actor, bodyText: string): Terms {
-  const repetition = repetitionOf(request, actor.id, bodyText, services.configuration.replySealKey);
+  const repetition = repetitionOf(request, nameOfCaller(actor), bodyText, services.configuration.replySealKey);
   return { actor, repetition, untilInForce: !prefersAsync(request) };
 }
 

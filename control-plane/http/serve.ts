@@ -2,7 +2,7 @@
 import type { Context, Hono } from "hono";
 import { DeniedError, invalid } from "./api-error.ts";
 import { parseBody, readBodyText } from "./body.ts";
-import { identify, requireAccess, type Caller } from "./caller.ts";
+import { identify, nameOfCaller, requireAccess, type Caller } from "./caller.ts";
 import { noteDenial } from "./denials.ts";
 import { NO_FIELDS, type Call, type Endpoint, type Method, type Services } from "./endpoint.ts";
 import { readPath } from "./path-parameters.ts";
@@ -61,7 +61,7 @@ async function enter(services: Services, { access }: Endpoint, c: Context<AppEnv
   // Before the secret is looked at: it is for guessing that this limit is there.
   if (access === "bootstrap_secret") counted(limits.bootstrap.take(request.headers.get("cf-connecting-ip") ?? ""));
   const caller = await identify(services, access, request);
-  if (access !== "bootstrap_secret" && access !== "public") counted(limits.caller.take(`${caller.actor.type} ${caller.actor.id}`));
+  if (access !== "bootstrap_secret" && access !== "public") counted(limits.caller.take(nameOfCaller(caller.actor)));
   requireAccess(access, caller);
   return caller;
 }

@@ -65,16 +65,27 @@ export function apiKeyStored(sql: SqlStorage, id: string): ApiKeyView | null {
   return row ? toApiKey(row) : null;
 }
 
-/** Keys of an owner that have not been revoked, on a walk. A user's keys of one organization or of all in this cell. */
+/**
+ * Keys of an owner that have not been revoked, on a walk. A user's keys of one organization or of all in this cell. `search`: only those
+ * with this in their name.
+ */
 export function apiKeySlice(
   sql: SqlStorage,
   owner:
     | { readonly type: "organization"; readonly id: string }
     | { readonly type: "user"; readonly id: string; readonly organization_id?: string },
   walk: Walk,
+  search?: string,
 ): Slice<ApiKeyView> {
   const of = owner.type === "organization" ? { organization_id: owner.id } : { user_id: owner.id, organization_id: owner.organization_id };
-  return walkTable<ShownKeyRow, ApiKeyView>(sql, SHOWN_KEYS, { ...of, owner_type: owner.type, revoked_seq: null }, walk, toApiKey);
+  const named = search === undefined ? {} : { name: { containing: search } };
+  return walkTable<ShownKeyRow, ApiKeyView>(
+    sql,
+    SHOWN_KEYS,
+    { ...of, ...named, owner_type: owner.type, revoked_seq: null },
+    walk,
+    toApiKey,
+  );
 }
 
 /** The key a presented token names, if it would be accepted now. Its permissions are those in effect. */

@@ -8,10 +8,23 @@ import type { ReceiptView } from "./view.ts";
 
 /** Who caused an entry. */
 export interface Actor {
-  readonly type: "api_key" | "system";
-  /** `api_key_…`, or the name of the part of the system. */
+  readonly type: "api_key" | "system" | "user";
+  /**
+   * `api_key_…`; a member's `user_…`; `<issuer>#<subject>` of an admin who signed in with the operator's identity provider; or the name
+   * of the part of the system.
+   */
   readonly id: string;
+  /** Of such an admin: the platform permissions that their identity provider vouches for. */
+  readonly permissions?: readonly string[];
+  /** Of who acts through a widget: the only keys they reach. */
+  readonly self_serve?: SelfServe;
 }
+
+/** Keys of one organization, or of one of its members: all that somebody who acts through a widget sees and touches. */
+export type SelfServe =
+  /** `user_id` is null where the widget's token names nobody. */
+  | { readonly keys: "organization"; readonly organization_id: string; readonly user_id: string | null }
+  | { readonly keys: "user"; readonly organization_id: string; readonly user_id: string };
 
 /** Owner of a key as asked for; the role of a user is looked up by the ledger. */
 export type KeyOwner =

@@ -7,7 +7,7 @@ import type { Slice, Walk } from "../../core/page.ts";
 import type { LeaseGrant, LeaseRequest } from "../../core/protocol/messages.ts";
 import type { RouteTable } from "../../core/route.ts";
 import type { AuditFilter, AuditScope, AuditStretch } from "./audit-log.ts";
-import type { CommandEnvelope, KeyFilter, Outcome } from "./command.ts";
+import type { CommandEnvelope, KeyFilter, Outcome, SelfServe } from "./command.ts";
 import type { Denial } from "./denials.ts";
 import type { Ending } from "./ending-preview.ts";
 import type { EventFilter, LocalPlace, SubjectEvent } from "./event-walk.ts";
@@ -63,12 +63,13 @@ export interface LedgerContract {
   validate(tokenId: string, sha256: string, clientAddress: string | null): Promise<ApiKeyView | null>;
   /** A key that has not been revoked. */
   apiKey(id: string): Promise<ApiKeyView | null>;
-  /** Keys of an owner that have not been revoked: a user's of one organization, or of all in this cell. */
+  /** Keys of an owner that have not been revoked: a user's of one organization, or of all in this cell. `search`: with this in their name. */
   listApiKeys(
     owner:
       | { readonly type: "organization"; readonly id: string }
       | { readonly type: "user"; readonly id: string; readonly organization_id?: string },
     walk: Walk,
+    search?: string,
   ): Promise<Slice<ApiKeyView>>;
   /** An organization of this cell. */
   organization(id: string): Promise<OrganizationView | null>;
@@ -124,6 +125,13 @@ export interface LedgerContract {
   webhookEndpoint(id: string): Promise<SealedWebhookEndpoint | null>;
   /** Webhook endpoints; the home cell's. */
   listWebhookEndpoints(walk: Walk): Promise<Slice<SealedWebhookEndpoint>>;
+  // Self-serve
+  /** What an active member's role allows, in an organization of this cell; null for who is no such member. */
+  memberPermissions(organizationId: string, userId: string): Promise<readonly string[] | null>;
+  /** What a platform key that has neither ended nor been revoked may do now; nothing for any other. The platform organization's cell knows. */
+  heldByPlatformKey(id: string): Promise<readonly string[]>;
+  /** Permissions that may be granted through a widget, by slug, with a text in slug or name; at most `limit`. */
+  assignablePermissions(own: SelfServe, search: string, limit: number): Promise<readonly PermissionView[]>;
 
   /** Entries after a seq, oldest first, at most `limit`. */
   entries(afterSeq: number, limit: number): Promise<EntryView[]>;

@@ -10,6 +10,7 @@ import { replaceRoutes } from "./route-commands.ts";
 import { placeImportedToken } from "./imported-tokens.ts";
 import { bulkRevokeApiKeys } from "./bulk-revocation.ts";
 import { revokePreviousSecret, rotateApiKey } from "./secret-commands.ts";
+import { requireWithinSelfServe } from "./self-serve.ts";
 import { refuse, RefusalError, Transaction } from "./transaction.ts";
 import * as users from "./user-commands.ts";
 import * as webhooks from "./webhook-commands.ts";
@@ -65,7 +66,9 @@ function replay(sql: SqlStorage, envelope: CommandEnvelope, nowMs: number): Outc
 }
 
 function perform(sql: SqlStorage, envelope: CommandEnvelope, nowMs: number): Outcome {
-  const reply = handle(new Transaction(sql, nowMs, envelope.actor, envelope.reason), envelope.command);
+  const transaction = new Transaction(sql, nowMs, envelope.actor, envelope.reason);
+  requireWithinSelfServe(transaction, envelope.command);
+  const reply = handle(transaction, envelope.command);
   const seq = latestSeq(sql);
   sql.exec(
     "INSERT OR REPLACE INTO commands VALUES (?, ?, ?, ?, ?, ?)",

@@ -20,7 +20,7 @@ import * as catalogue from "./catalogue.ts";
 import { previewRevocation } from "./bulk-revocation.ts";
 import { cellOfName } from "./cell-name.ts";
 import { takeCatalogue } from "./catalogue-mirror.ts";
-import type { Actor, Command, CommandEnvelope, KeyFilter, Outcome, Refusal } from "./command.ts";
+import type { Actor, Command, CommandEnvelope, KeyFilter, Outcome, Refusal, SelfServe } from "./command.ts";
 import type { Catalogue, LedgerContract } from "./contract.ts";
 import { recordDenial, type Denial } from "./denials.ts";
 import { hasEndedOrganization, sweepEndedOrganization } from "./ended-organizations.ts";
@@ -34,10 +34,12 @@ import { forgetOldReceipts, InForceWatch } from "./in-force.ts";
 import { latestSeq, readEntries, verifyChain, type ChainCheck, type ChainPosition } from "./journal.ts";
 import { applicableRole, applicableRoles, assignmentsOf } from "./organization-roles.ts";
 import { externalIdIn, OtherCells } from "./other-cells.ts";
+import { heldByActor } from "./platform-keys.ts";
 import { healPublication, nextPublicationAtMs, publishDue } from "./publications.ts";
 import { resolveToken } from "./resolve.ts";
 import { routeTable } from "./route-table.ts";
 import { migrate } from "./schema.ts";
+import * as selfServe from "./self-serve.ts";
 import * as tenancy from "./tenancy.ts";
 import { Transaction } from "./transaction.ts";
 import { takeEndedUsers, type EndedUser } from "./user-endings.ts";
@@ -223,8 +225,8 @@ export class Ledger extends DurableObject<LedgerEnv> implements LedgerContract {
     return apiKeys.apiKeyView(this.#sql, id);
   }
 
-  async listApiKeys(owner: Parameters<LedgerContract["listApiKeys"]>[0], walk: Walk): Promise<Slice<ApiKeyView>> {
-    return apiKeys.apiKeySlice(this.#sql, owner, walk);
+  async listApiKeys(owner: Parameters<LedgerContract["listApiKeys"]>[0], walk: Walk, search?: string): Promise<Slice<ApiKeyView>> {
+    return apiKeys.apiKeySlice(this.#sql, owner, walk, search);
   }
 
   async organization(id: string): Promise<OrganizationView | null> {
@@ -285,6 +287,18 @@ export class Ledger extends DurableObject<LedgerEnv> implements LedgerContract {
 
   async previewEnding(ending: Ending): Promise<EndingPreviewView> {
     return previewEnding(this.#sql, ending, Date.now());
+  }
+
+  async memberPermissions(organizationId: string, userId: string): Promise<readonly string[] | null> {
+    return selfServe.memberPermissions(this.#sql, organizationId, userId);
+  }
+
+  async heldByPlatformKey(id: string): Promise<readonly string[]> {
+    return heldByActor({ sql: this.#sql, nowMs: Date.now(), actor: { type: "api_key", id } });
+  }
+
+  async assignablePermissions(own: SelfServe, search: string, limit: number): Promise<readonly PermissionView[]> {
+    return selfServe.assignablePermissions(this.#sql, own, search).slice(0, limit);
   }
 
   async entries(afterSeq: number, limit: number): Promise<EntryView[]> {

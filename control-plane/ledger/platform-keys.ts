@@ -46,9 +46,10 @@ export function requireHoldersLeft(transaction: Transaction, before: ApiKeyRow):
     refuse("last_holder_of_permission", `No other lasting key of the platform organization holds: ${lost.join(", ")}. Make one first.`);
 }
 
-/** What the caller holds now; the system itself holds everything. */
-function heldByActor({ actor, sql, nowMs }: Transaction): readonly string[] {
+/** What the caller holds now; the system itself holds everything, a user what the identity provider vouches for. */
+export function heldByActor({ actor, sql, nowMs }: Pick<Transaction, "actor" | "sql" | "nowMs">): readonly string[] {
   if (actor.type === "system") return PLATFORM_PERMISSIONS;
+  if (actor.type === "user") return intersect(actor.permissions ?? [], PLATFORM_PERMISSIONS);
   const [key] = sql
     .exec<ApiKeyRow>(
       "SELECT * FROM api_keys WHERE id = ? AND organization_id = ? AND revoked_seq IS NULL AND disabled_at_ms IS NULL AND (expires_at_ms IS NULL OR expires_at_ms > ?)",

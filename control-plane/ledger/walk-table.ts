@@ -2,7 +2,12 @@
 import type { Slice, Walk } from "../../core/page.ts";
 
 /** Equality conditions; undefined ones do not count. Column names come from code, values are bound. */
-type Filter = Readonly<Record<string, string | null | undefined>>;
+type Filter = Readonly<Record<string, string | null | undefined | Containing>>;
+
+/** Texts with this somewhere in them; ASCII letters in capitals or not. */
+interface Containing {
+  readonly containing: string;
+}
 
 /** Walks a table or subquery as {@link Walk} says. */
 export function walkTable<Row extends Record<string, SqlStorageValue>, View>(
@@ -16,7 +21,10 @@ export function walkTable<Row extends Record<string, SqlStorageValue>, View>(
   const values: string[] = [];
   for (const [column, value] of Object.entries(filter)) {
     if (value === null) conditions.push(`${column} IS NULL`);
-    else if (value !== undefined) {
+    else if (typeof value === "object") {
+      conditions.push(`instr(lower(${column}), lower(?)) > 0`);
+      values.push(value.containing);
+    } else if (value !== undefined) {
       conditions.push(`${column} = ?`);
       values.push(value);
     }

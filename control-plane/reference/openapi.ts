@@ -1,5 +1,6 @@
 /** The API as an OpenAPI 3.1 document, made of the declarations that serve it. */
 import { z } from "zod";
+import { isServedScope } from "../../core/widget.ts";
 import type { Access, Endpoint, Section } from "../http/endpoint.ts";
 import { ERRORS, type ErrorCode } from "../http/error-catalogue.ts";
 import { parameterNames, PATH_PARAMETERS } from "../http/path-parameters.ts";
@@ -34,7 +35,7 @@ export interface Operation {
   readonly summary: string;
   readonly description?: string;
   readonly tags: readonly string[];
-  readonly security: readonly Readonly<Record<string, readonly never[]>>[];
+  readonly security: readonly Readonly<Record<string, readonly string[]>>[];
   /** The platform permission that the caller's key must hold, where one is needed. */
   readonly "x-portcullis-permission"?: string;
   readonly parameters: readonly Parameter[];
@@ -62,6 +63,13 @@ const JSON_TYPE = "application/json";
 
 const SECURITY_SCHEMES = {
   platformKey: { type: "http", scheme: "bearer", description: "A live key of the organization `org_platform`." },
+  identityProvider: {
+    type: "http",
+    scheme: "bearer",
+    bearerFormat: "JWT",
+    description: "A token of your identity provider, where one is set up.",
+  },
+  widgetToken: { type: "http", scheme: "bearer", bearerFormat: "JWT", description: "A token of `POST /widgets/token` with the scope." },
   bootstrapSecret: { type: "http", scheme: "bearer", description: "The installation's bootstrap secret." },
 } as const;
 
@@ -122,7 +130,8 @@ function operation(endpoint: Endpoint, tag: string, schemaOf: SchemaOf): Operati
 
 function securityOf(access: Access): Operation["security"] {
   if (access === "public") return [];
-  return access === "bootstrap_secret" ? [{ bootstrapSecret: [] }] : [{ platformKey: [] }];
+  if (access === "bootstrap_secret") return [{ bootstrapSecret: [] }];
+  return isServedScope(access) ? [{ widgetToken: [access] }] : [{ platformKey: [] }, { identityProvider: [] }];
 }
 
 function pathParameters({ path }: Endpoint): Parameter[] {

@@ -8,6 +8,8 @@ declare global {
     }
     interface Env extends LedgerEnv, GatewayBindings {
       readonly BOOTSTRAP_SECRET: string;
+      readonly REPLY_SEAL_KEY: string;
+      readonly WIDGET_TOKEN_KEY: string;
       readonly TOKEN_PREFIX: string;
     }
   }

@@ -157,6 +157,7 @@ describe("the control plane", () => {
       randomBytes,
       limits: limitsOf(configuration, Date.now),
       webhooks: webhookAccess(env.WEBHOOK_DISPATCHER, configuration.webhooks),
+      identityProvider: null,
     });
     const log = vi.spyOn(console, "log").mockImplementation(() => {});
     const response = await fetch(

@@ -8,6 +8,7 @@ import type { Endpoint } from "../../control-plane/http/endpoint.ts";
 import { parameterNames, type ParameterName } from "../../control-plane/http/path-parameters.ts";
 import { ENDPOINTS, SECTIONS } from "../../control-plane/http/sections.ts";
 import { openApiDocument, type Operation } from "../../control-plane/reference/openapi.ts";
+import { isServedScope, SERVED_SCOPES } from "../../core/widget.ts";
 import { sampleOf } from "../sample.ts";
 import { ask, changingNothing } from "./control-plane-client.ts";
 import { nameOf, pathOf } from "./every-endpoint.ts";
@@ -57,11 +58,14 @@ let installation: Installation;
 let mine: Ids = {};
 /** Ids of the other tenant, and of mine in another cell. */
 let foreign: readonly string[] = [];
+/** Of a member of mine who may do there what widgets do. */
+let widgetToken = "";
 
 beforeAll(async () => {
   installation = await install();
   mine = await tenant("mine");
   const theirs = await tenant(MARK);
+  widgetToken = await widgetTokenOf(mine);
   foreign = [...Object.values(theirs), ...Object.values(mine).map(inAnotherCell)];
 });
 
@@ -74,6 +78,16 @@ async function tenant(name: string): Promise<Ids> {
   const { id: api_key_id } = await installation.key(organization_id, ["orders:read"], { name });
   await installation.must("POST", `/user_management/users/${user_id}/api_keys`, { name, organization_id, permissions: [] });
   return { organization_id, user_id, organization_membership_id, api_key_id };
+}
+
+async function widgetTokenOf({ organization_id, user_id, organization_membership_id }: Ids): Promise<string> {
+  const scopes = Object.values(SERVED_SCOPES);
+  for (const slug of scopes) await installation.must("POST", "/authorization/permissions", { slug, name: slug });
+  await installation.must("POST", "/authorization/roles", { slug: "manager", name: "Manager" });
+  await installation.must("PUT", "/authorization/roles/manager/permissions", { permissions: [...scopes, "orders:read"] });
+  const membership = `/user_management/organization_memberships/${String(organization_membership_id)}`;
+  await installation.must("PUT", membership, { role_slug: "manager" });
+  return String((await installation.must("POST", "/widgets/token", { organization_id, user_id, scopes }))["token"]);
 }
 
 /** The same id but for the character that names its cell. */
@@ -91,8 +105,14 @@ const sampleBody = (endpoint: Endpoint): Json => {
   return schema ? (sampleOf(schema as Parameters<typeof sampleOf>[0]) as Json) : {};
 };
 const send = (endpoint: Endpoint, path: string, json: Json = sampleBody(endpoint)): Promise<Answer> =>
-  ask(installation.adminKey, endpoint.method, path, endpoint.method === "GET" ? {} : { json, headers: { Prefer: "respond-async" } });
-const isAboutMine = (endpoint: Endpoint) => parameterNames(endpoint.path).some((name) => mine[name] !== undefined);
+  ask(
+    isServedScope(endpoint.access) ? widgetToken : installation.adminKey,
+    endpoint.method,
+    path,
+    endpoint.method === "GET" ? {} : { json, headers: { Prefer: "respond-async" } },
+  );
+const isAboutMine = (endpoint: Endpoint) =>
+  isServedScope(endpoint.access) || parameterNames(endpoint.path).some((name) => mine[name] !== undefined);
 const guarded = ENDPOINTS.filter(({ access }) => access !== "public" && access !== "bootstrap_secret");
 const named = (endpoints: readonly Endpoint[]) => endpoints.map((endpoint) => [nameOf(endpoint), endpoint] as const);
 

@@ -5,6 +5,7 @@ import type { Access, Endpoint } from "../../control-plane/http/endpoint.ts";
 import { ENDPOINTS } from "../../control-plane/http/sections.ts";
 import { PLATFORM_ORGANIZATION_ID } from "../../core/identifier.ts";
 import { PLATFORM_PERMISSIONS, type PlatformPermission } from "../../core/permission.ts";
+import { isServedScope } from "../../core/widget.ts";
 import { ask, changingNothing } from "./control-plane-client.ts";
 import { nameOf, pathOf } from "./every-endpoint.ts";
 import { install, type Installation } from "./installation.ts";
@@ -16,8 +17,8 @@ interface Holder {
   readonly permissions: readonly PlatformPermission[] | null;
 }
 
-/** `in`: past the door, whatever comes then. */
-type Verdict = "in" | "401" | "403" | `unexpected ${string}`;
+/** `in`: past the door, whatever comes then. `no widget`: the widgets' own 403. */
+type Verdict = "in" | "401" | "403" | "no widget" | `unexpected ${string}`;
 
 let holders: readonly Holder[] = [];
 beforeAll(async () => {
@@ -60,6 +61,7 @@ async function lookAlikeKey(installation: Installation): Promise<string> {
 
 function declared(access: Access, { permissions }: Holder): Verdict {
   if (access === "public") return "in";
+  if (isServedScope(access)) return "no widget";
   if (access === "bootstrap_secret" || !permissions) return "401";
   if (access === "any_platform_key") return "in";
   return permissions.includes(access) ? "in" : "403";
@@ -68,6 +70,7 @@ function declared(access: Access, { permissions }: Holder): Verdict {
 async function verdict(endpoint: Endpoint, { token }: Holder): Promise<Verdict> {
   const { status, body } = await ask(token, endpoint.method, pathOf(endpoint), endpoint.method === "GET" ? {} : { json: {} });
   if (status === 401) return "401";
+  if (status === 403 && body["code"] === "widget_token_refused") return "no widget";
   if (status === 403) {
     const isAsDeclared = body["code"] === "insufficient_permissions" && String(body["missing_permissions"]) === endpoint.access;
     return isAsDeclared ? "403" : `unexpected ${JSON.stringify(body)}`;
@@ -98,6 +101,7 @@ it("the bootstrap secret opens what is declared for it, and nothing else", async
   const secret: Holder = { name: "the bootstrap secret", token: env.BOOTSTRAP_SECRET, permissions: null };
   for (const endpoint of ENDPOINTS) {
     const opens = endpoint.access === "bootstrap_secret" || endpoint.access === "public";
-    expect([nameOf(endpoint), await verdict(endpoint, secret)]).toEqual([nameOf(endpoint), opens ? "in" : "401"]);
+    const refused = isServedScope(endpoint.access) ? "no widget" : "401";
+    expect([nameOf(endpoint), await verdict(endpoint, secret)]).toEqual([nameOf(endpoint), opens ? "in" : refused]);
   }
 });

@@ -31,6 +31,7 @@ beforeEach(() => {
   serve = controlPlaneApp({
     configuration,
     cells: new Cells(env.LEDGER, configuration.cells),
+    identityProvider: null,
     now: () => nowMs,
     randomBytes: (target) => crypto.getRandomValues(target),
     limits: limitsOf(limits, () => nowMs),
