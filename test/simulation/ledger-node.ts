@@ -50,6 +50,12 @@ export class LedgerNode extends Process {
     this.undisturbedSinceMs = Math.max(this.undisturbedSinceMs, this.engine.nowMs + ms);
   }
 
+  /** Milliseconds of true time until no replica holds a lease any more, by its own reckoning, if none is granted from now on. */
+  get untilNoLeaseMs(): number {
+    const endsMs = this.#primary.toJSON().holders.map(({ leaseOverByMs }) => leaseOverByMs - this.now());
+    return Math.max(0, ...endsMs) / this.clockRate;
+  }
+
   /** A replica asks for a lease. */
   grant(request: LeaseRequest, answer: Answer<LeaseGrant>): void {
     if (!this.#touch()) return answer(undefined);
@@ -73,7 +79,7 @@ export class LedgerNode extends Process {
     if (!this.#touch()) return answer(undefined);
     const { seq, isRepeat } = this.state.execute(commandId, command, this.engine.nowMs);
     if (isRepeat) this.#world.coverage.hit("ledger: command repeated");
-    else this.#world.committed(this.state, command);
+    else this.#world.committed(this.state, command, commandId);
     if (this.#world.crashesAfterCommit()) {
       this.#world.coverage.hit("ledger: crashed between commit and push");
       return this.#world.crashLedger(this.state.cell);

@@ -6,10 +6,12 @@ import { KeyMemory, type KnownRecord } from "../../core/edge/key-memory.ts";
 import { EdgeRequest } from "../../core/edge/request.ts";
 import type { Resolution } from "../../core/ledger-reader.ts";
 import { EdgeViews, type CellView, type Freshness, type Refresh } from "../../core/protocol/edge-views.ts";
+import type { FloorView } from "../../core/floor.ts";
+import type { FloorWindow } from "../../core/protocol/floor-window.ts";
 import type { Acknowledgement, CellSync, Push } from "../../core/protocol/messages.ts";
 import { Primary, type PrimaryStorage, type StoredHolder } from "../../core/protocol/primary.ts";
 import { Replica } from "../../core/protocol/replica.ts";
-import type { Tunables } from "../../core/protocol/tunables.ts";
+import { leaseBoundMs, type Tunables } from "../../core/protocol/tunables.ts";
 import type { Route } from "../../core/route.ts";
 import { KEYS_REMEMBERED, PRODUCT, type Machines } from "./machines.ts";
 
@@ -60,6 +62,38 @@ class HasNoMargin extends Primary {
   }
 }
 
+class IgnoresDrift extends Primary {
+  protected override leaseOverByMs(holder: StoredHolder, nowMs: number): number {
+    return nowMs + leaseBoundMs(holder.leaseMs, { ...this.tunables, clockDriftMax: 0 });
+  }
+
+  protected override edgesOverByMs(holder: StoredHolder, nowMs: number): number {
+    return nowMs + leaseBoundMs(holder.edgeLeaseMs, { ...this.tunables, clockDriftMax: 0 });
+  }
+}
+
+class HasTooSmallAMargin extends Primary {
+  protected override leaseOverByMs(holder: StoredHolder, nowMs: number): number {
+    return nowMs + boundWithOneLagMs(holder.leaseMs, this.tunables);
+  }
+
+  protected override edgesOverByMs(holder: StoredHolder, nowMs: number): number {
+    return nowMs + boundWithOneLagMs(holder.edgeLeaseMs, this.tunables);
+  }
+}
+
+function boundWithOneLagMs(leaseMs: number, tunables: Tunables): number {
+  return leaseBoundMs(leaseMs, { ...tunables, clockLagMs: 0 }) + tunables.clockLagMs;
+}
+
+class ForgetsHoldersEarly extends Primary {
+  override drain(nowMs: number): ReturnType<Primary["drain"]> {
+    const work = super.drain(nowMs);
+    for (const { replica, leaseOverByMs } of this.holders.values()) if (leaseOverByMs <= nowMs) this.holders.delete(replica);
+    return work;
+  }
+}
+
 class TakesSilenceForConsent extends Primary {
   override pushed(replica: string, answer: Acknowledgement | undefined, nowMs: number): void {
     super.pushed(replica, answer ?? { epoch: this.holders.get(replica)?.epoch ?? 0, knows: Number.POSITIVE_INFINITY }, nowMs);
@@ -82,6 +116,28 @@ class AcknowledgesWithoutLearning extends Replica {
   override pushed(push: Push): Acknowledgement {
     const knows = push.window.seq;
     return { ...super.pushed({ ...push, window: { ...push.window, floors: [] } }), knows };
+  }
+}
+
+/** An older window that ends before what is known begins, as if it reached that far. */
+function bridged(window: FloorView, known: FloorWindow | undefined): FloorView {
+  return known && window.seq < known.base ? { ...window, seq: known.base } : window;
+}
+
+class BridgesGapsInPushes extends Replica {
+  override pushed(push: Push): Acknowledgement {
+    return super.pushed({ ...push, window: bridged(push.window, this.cells.get(push.cell)?.window) });
+  }
+}
+
+class BridgesGaps extends EdgeViews {
+  protected override viewAfter(
+    held: CellView | undefined,
+    refresh: Refresh,
+    sync: Extract<CellSync, { answered: true }>,
+    nowMs: number,
+  ): CellView {
+    return super.viewAfter(held, refresh, { ...sync, window: bridged(sync.window, held?.window) }, nowMs);
   }
 }
 
@@ -173,6 +229,17 @@ export const MUTANTS: readonly Mutant[] = [
   },
   { name: "ignores_edge_leases", says: "the barrier does not wait out what replicas passed on", machines: withPrimary(IgnoresEdgeLeases) },
   { name: "has_no_margin", says: "leases are waited for as long as they last, drift or not", machines: withPrimary(HasNoMargin) },
+  { name: "ignores_drift", says: "the margin of leases leaves out that clocks drift", machines: withPrimary(IgnoresDrift) },
+  {
+    name: "has_too_small_a_margin",
+    says: "the margin of leases holds one lag where two are needed",
+    machines: withPrimary(HasTooSmallAMargin),
+  },
+  {
+    name: "forgets_holders_early",
+    says: "holders are forgotten when their lease is over, although edges' leases that came of it are not",
+    machines: withPrimary(ForgetsHoldersEarly),
+  },
   {
     name: "takes_silence_for_consent",
     says: "a push that was not answered counts as acknowledged",
@@ -200,6 +267,15 @@ export const MUTANTS: readonly Mutant[] = [
     machines: { ...PRODUCT, touchesStorage: false },
   },
   { name: "ignores_gaps", says: "an edge takes a later window for the next one", machines: withViews(IgnoresGaps) },
+  {
+    name: "bridges_gaps",
+    says: "an older window is taken in although something may have been raised between it and what is known",
+    machines: {
+      ...PRODUCT,
+      replica: (...input) => new BridgesGapsInPushes(...input),
+      edgeViews: (...input) => new BridgesGaps(...input),
+    },
+  },
   { name: "forgets_what_it_knew", says: "an edge takes a delta for the whole", machines: withViews(ForgetsWhatItKnew) },
   {
     name: "counts_edge_lease_from_reply",

@@ -19,6 +19,8 @@ export interface NetworkFaults {
 export type Answer<Result> = (result: Result | undefined) => void;
 
 const STRAGGLER_FACTOR_MAX = 40;
+/** Milliseconds after which the double of a message may still come: when much has been said since. */
+const ECHO_MS_MAX = 4_000;
 
 /** The network between the regions. */
 export class Network {
@@ -29,6 +31,8 @@ export class Network {
   faults: NetworkFaults;
   /** Regions that are cut off from each other, as "one other". */
   readonly #cut = new Set<string>();
+  /** What is asked in vain for the time being, by what it is about. */
+  readonly muted = new Set<string>();
   /** Messages sent, by what they are about. */
   readonly sent = new Map<string, number>();
 
@@ -49,6 +53,7 @@ export class Network {
   /** Mends every way. */
   mend(): void {
     this.#cut.clear();
+    this.muted.clear();
   }
 
   /**
@@ -77,6 +82,7 @@ export class Network {
     const target = route();
     const to = target?.region ?? caller.region;
     const answer: Answer<Result> = (result) => this.#send(to, caller.region, () => caller.deliver(() => settle(result)));
+    if (this.muted.has(about)) return this.#coverage.hit("network: muted");
     this.#send(caller.region, to, () => {
       const callee = route();
       // Nobody there: the platform tells the caller so.
@@ -92,7 +98,8 @@ export class Network {
     this.#engine.after(this.#delayMs(from, to), arrive);
     if (!this.#random.chance(this.faults.duplication)) return;
     this.#coverage.hit("network: doubled");
-    this.#engine.after(this.#delayMs(from, to), arrive);
+    const echoMs = this.#random.chance(0.5) ? this.#random.next() * ECHO_MS_MAX : 0;
+    this.#engine.after(this.#delayMs(from, to) + echoMs, arrive);
   }
 
   #delayMs(from: SimulatedRegion, to: SimulatedRegion): number {

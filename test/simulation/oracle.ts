@@ -104,11 +104,13 @@ export class Oracle {
         nowMs,
         `${edge.name} used route table ${version}; since entry ${this.returnedUpTo(0)}, which had returned: ${String(this.#routesInForceSince(this.returnedUpTo(0)))}`,
       );
-    if (decision.route.freshness === 0 && replicaKnew !== undefined && (decision.basis?.seq ?? 0) < replicaKnew)
+    // Where knowledge may have some age, what is older must have been asked for after the request came.
+    const isYoung = (decision.basis?.ageMs ?? 0) < (decision.route.freshness ?? Number.POSITIVE_INFINITY);
+    if (!isYoung && replicaKnew !== undefined && (decision.basis?.seq ?? 0) < replicaKnew)
       this.#violated(
         "F0",
         nowMs,
-        `${edge.name} decided a strict request by entry ${decision.basis?.seq ?? "none"}, older than what its replica knew when it arrived (${replicaKnew})`,
+        `${edge.name} decided ${path} by entry ${decision.basis?.seq ?? "none"}, older than what its replica knew when it arrived (${replicaKnew})`,
       );
   }
 

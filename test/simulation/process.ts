@@ -42,6 +42,11 @@ export class Process {
     return this.#isOver;
   }
 
+  /** Milliseconds that pass on its clock in one of true time. */
+  protected get clockRate(): number {
+    return this.#clock.rate;
+  }
+
   /** What its clock says in this event: it stands still in an event, and never goes back. */
   now(): number {
     if (this.#readAtMs !== this.engine.nowMs) {

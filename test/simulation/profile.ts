@@ -35,6 +35,7 @@ export const FAULT_KINDS = [
   "restartEdge",
   "pauseEdge",
   "cutRegions",
+  "starveLeases",
 ] as const;
 
 /** One of them. */
@@ -49,6 +50,23 @@ export const NO_KV_FAULTS: KvFaults = { failures: 0, misses: 0, regressions: 0, 
 
 /** Draws a profile. */
 export function drawProfile(random: Random): Profile {
+  const profile = drawAnyProfile(random);
+  return random.chance(0.25) ? { ...profile, ...atCloseQuarters(profile) } : profile;
+}
+
+/**
+ * Every isolate beside the home cell, clocks that lag as far as they may and do not drift, messages that take no time to speak of:
+ * nothing that would hide a margin which is too small by as much as a clock may lag.
+ */
+function atCloseQuarters({ tunables }: Profile): Partial<Profile> {
+  return {
+    edgeRegions: [regionHosting(0)],
+    network: NO_NETWORK_FAULTS,
+    tunables: { ...tunables, clockDriftMax: 0, clockLagMs: 25 },
+  };
+}
+
+function drawAnyProfile(random: Random): Profile {
   const some = (most: number) => (random.chance(0.5) ? random.next() * most : 0);
   return {
     cells: CELLS,

@@ -4,10 +4,15 @@ import type { Route } from "../../core/route.ts";
 /** How old, in seconds, knowledge may be on the route that bears an outage. */
 export const ALLOWED_STALE_S = 2;
 
+/** How old, in milliseconds, knowledge may be on the route that wants it fresher than a lease: less than many a round trip. */
+export const FRESHNESS_MS = 20;
+
 /** Paths that requests take. */
-export const PATHS = ["/read", "/write", "/strict", "/stale", "/flex"] as const;
+export const PATHS = ["/read", "/write", "/strict", "/fresh", "/stale", "/flex"] as const;
 /** Leads nowhere. */
 export const NO_PATH = "/nowhere";
+/** Wants an answer that was asked for after the request came. */
+export const STRICT_PATH = "/strict";
 /** Needs no key. */
 export const PUBLIC_PATH = "/public";
 
@@ -17,6 +22,7 @@ export function routesAsking(permission: string, version: number): Route[] {
     routeTo("/read", "read"),
     routeTo("/write", "write"),
     { ...routeTo("/strict", "read"), freshness: 0 },
+    { ...routeTo("/fresh", "read"), freshness: FRESHNESS_MS },
     { ...routeTo("/stale", "read"), outage: { allowStale: ALLOWED_STALE_S } },
     { ...routeTo("/flex", permission), name: `flex-${version}` },
     { name: "public", methods: ["GET"], path: PUBLIC_PATH, upstream: "http://upstream.example", public: true },

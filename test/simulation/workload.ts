@@ -4,7 +4,7 @@ import type { Situation } from "./coverage.ts";
 import type { Command, Owner } from "./ledger-state.ts";
 import { CELLS } from "./latency.ts";
 import { EDGES } from "./profile.ts";
-import { NO_PATH, PATHS, PUBLIC_PATH } from "./routes.ts";
+import { NO_PATH, PATHS, PUBLIC_PATH, STRICT_PATH } from "./routes.ts";
 import type { World } from "./world.ts";
 
 /** A key that clients use. */
@@ -18,10 +18,13 @@ const KEYS_AT_FIRST = 8;
 const CLIENTS = 3;
 /** Requests of all isolates together, per second. */
 const REQUESTS_PER_SECOND = 60;
-/** Requests to each isolate right after a call has returned, when a mistake would show: one at once, one a little later. */
-const BURST_WITHIN_MS = [0, 60] as const;
+/** Requests to each isolate right after a call has returned, when a mistake would show: one at once, two a little later. */
+const BURST_WITHIN_MS = [0, 10, 60] as const;
 /** Requests to each isolate while the change is on its way: what they learn then, they may go by for a lease. */
 const UNDER_WAY_MS = 450;
+
+/** Requests of each isolate before a change that is to come when leases end. */
+const REQUESTS_BEFORE = 8;
 
 export class Workload {
   readonly #world: World;
@@ -43,6 +46,24 @@ export class Workload {
   /** No further changes; those under way go on. */
   stop(): void {
     this.#isRunning = false;
+  }
+
+  /** Narrows a key of a cell at a time, with requests for it from everywhere before that: from when on is told as well. */
+  narrowAt(cell: number, atMs: number, withinMs: number): void {
+    const { engine } = this.#world;
+    const key = this.#random.pick(this.keys.filter((each) => each.cell === cell));
+    if (!key) return;
+    const beforeMs = 2 * withinMs;
+    engine.at(atMs - beforeMs, () => {
+      for (let round = 0; round < REQUESTS_BEFORE; round += 1) this.#everywhere(key, beforeMs);
+    });
+    engine.at(atMs, () => {
+      if (!this.#isRunning) return;
+      const command: Command = this.#random.chance(0.5)
+        ? { type: "revoke", key: key.id }
+        : { type: "set_permissions", key: key.id, permissions: [] };
+      this.#send(command.type === "revoke" ? "operation: revoke" : "operation: narrow", cell, command, key, () => {});
+    });
   }
 
   #requests(): void {
@@ -139,6 +160,8 @@ export class Workload {
     const commandId = `command-${this.#commands++}`;
     // Nobody can use a key before it has been made.
     if (command.type !== "create") this.#everywhere(key, UNDER_WAY_MS);
+    // What is asked for in the very moment of the change is known without it, for as long as can be.
+    if (command.type !== "create") this.#world.onCommit(commandId, () => this.#everywhere(key, 0, STRICT_PATH));
     this.#world.onReturn(commandId, () => {
       const isHome = command.type === "replace_routes" || command.type === "set_role";
       const used = isHome ? this.#random.pick(this.keys) : key;
@@ -151,9 +174,9 @@ export class Workload {
   }
 
   /** One request to each isolate, within a while. */
-  #everywhere(key: UsedKey, withinMs: number): void {
+  #everywhere(key: UsedKey, withinMs: number, on?: string): void {
     for (let edge = 0; edge < EDGES; edge += 1) {
-      const path = this.#random.pick(PATHS) ?? "/read";
+      const path = on ?? this.#random.pick(PATHS) ?? "/read";
       this.#world.engine.after(this.#random.next() * withinMs, () => this.#world.request(edge, key.id, key.cell, path));
     }
   }

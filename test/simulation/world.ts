@@ -1,6 +1,6 @@
 /** The whole system in one process, in virtual time: regions, cells, replicas, isolates, KV, and what goes wrong with them. */
 import type { Decision } from "../../core/edge/request.ts";
-import { worstCaseOf, type Tunables } from "../../core/protocol/tunables.ts";
+import { DEADLINES_MS, worstCaseOf, type Tunables } from "../../core/protocol/tunables.ts";
 import { Random } from "../random.ts";
 import { Coverage, type Situation } from "./coverage.ts";
 import type { Exchange, Isolate } from "./edge-node.ts";
@@ -86,6 +86,11 @@ export class World {
     return this.#kvs.get(region) as Kv;
   }
 
+  /** Milliseconds until a cell reckons that no replica holds a lease, if it grants none. */
+  untilNoLeaseMs(cell: number): number {
+    return this.#ledger(cell).current?.untilNoLeaseMs ?? 0;
+  }
+
   /** Whose turn it is to answer under a cell's address; for a while that may still be a superseded instance. */
   routeToLedger(cell: number): LedgerNode | undefined {
     const ledger = this.#ledger(cell);
@@ -134,8 +139,10 @@ export class World {
     this.#arrivals.set(exchange, this.#notice(exchange));
   }
 
-  /** The truth has changed. */
-  committed(state: LedgerState, command: Command | undefined): void {
+  /** The truth has changed, by a command or by the home cell's catalogue. */
+  committed(state: LedgerState, command: Command | undefined, commandId = ""): void {
+    this.#onCommit.get(commandId)?.();
+    this.#onCommit.delete(commandId);
     this.trace?.(`cell ${state.cell}: entry ${state.seq} ${command ? JSON.stringify(command) : "takes the catalogue"}`);
     this.oracle.committed(state);
     for (const key of state.keys.keys()) this.#publish(key, () => state.record(key));
@@ -163,7 +170,13 @@ export class World {
   /** Milliseconds from commit to in force. */
   readonly latencies: number[] = [];
 
+  readonly #onCommit = new Map<string, () => void>();
   readonly #onReturn = new Map<string, () => void>();
+
+  /** Has something happen at the moment a command is carried out for the first time. */
+  onCommit(commandId: string, then: () => void): void {
+    this.#onCommit.set(commandId, then);
+  }
 
   /** Has something happen at the moment a command's call returns for the first time. */
   onReturn(commandId: string, then: () => void): void {
@@ -227,6 +240,7 @@ export class World {
 
   pauseLedger(cell: number, ms: number): void {
     this.coverage.hit("ledger: paused");
+    if (ms > DEADLINES_MS.lease) this.coverage.hit("ledger: hung for longer than any replica waits");
     this.#ledger(cell).current?.pause(ms);
   }
 
