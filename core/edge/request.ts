@@ -249,7 +249,7 @@ export class EdgeRequest {
   #nextQuestion(nowMs: number): Need | undefined {
     const { views } = this.edge;
     if (this.#questions && views.isUnanswered(this.#cells, this.#questions.first)) return undefined;
-    const running = views.running(this.#cells, nowMs);
+    const running = views.running(this.#cells, this.#questionsBefore, nowMs);
     const ordinal = running?.ordinal ?? views.questionsAsked + 1;
     if (ordinal !== this.#questions?.latest && !this.#refreshes.another()) return undefined;
     this.#questions = { first: this.#questions?.first ?? ordinal, latest: ordinal };

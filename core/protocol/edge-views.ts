@@ -62,8 +62,8 @@ export class EdgeViews {
   protected readonly cells = new Map<number, UsedCell>();
   readonly #floorsKeptMax: number;
   #questions = 0;
-  /** The latest question, until it has ended. */
-  #running: RunningQuestion | undefined;
+  /** Questions that have not ended, oldest first: one, or more where one was lost or not about all cells. */
+  #running: readonly RunningQuestion[] = [];
 
   constructor(floorsKeptMax: number = FLOORS_KEPT_MAX) {
     this.#floorsKeptMax = floorsKeptMax;
@@ -93,11 +93,13 @@ export class EdgeViews {
     return view.ordinal > freshness.questionsBefore || nowMs < view.askedAtMs + freshness.maxAgeMs;
   }
 
-  /** The latest question, while it is on its way and is about all of these cells. */
-  running(cells: readonly number[], nowMs: number): RunningQuestion | undefined {
-    const question = this.#running;
-    if (!question || nowMs < question.askedAtMs || nowMs >= question.askedAtMs + QUESTION_LOST_MS) return undefined;
-    return cells.every((cell) => question.cells.includes(cell)) ? question : undefined;
+  /**
+   * A question on its way about all of these cells, for a request that came when so many had been asked: the first one begun after that,
+   * or else the latest. It stays the same until it ends or a first one is begun.
+   */
+  running(cells: readonly number[], questionsBefore: number, nowMs: number): RunningQuestion | undefined {
+    const about = this.#running.filter((question) => !isLost(question, nowMs) && cells.every((cell) => question.cells.includes(cell)));
+    return about.find(({ ordinal }) => ordinal > questionsBefore) ?? about.at(-1);
   }
 
   /** Whether one of the cells was not answered for, by a question that is this one or a later one. */
@@ -117,14 +119,15 @@ export class EdgeViews {
     this.#questions += 1;
     const inUse = [...this.cells].filter(([, { usedAtMs }]) => nowMs - usedAtMs <= UNUSED_ASKED_MS);
     const cells = inUse.map(([cell, { view }]) => ({ cell, since: view?.window.seq ?? null }));
-    this.#running = { ordinal: this.#questions, askedAtMs: nowMs, cells: cells.map(({ cell }) => cell) };
+    const question = { ordinal: this.#questions, askedAtMs: nowMs, cells: cells.map(({ cell }) => cell) };
+    this.#running = [...this.#running.filter((other) => !isLost(other, nowMs)), question];
     return { request: { cells }, askedAtMs: nowMs, ordinal: this.#questions };
   }
 
   /** Takes in an answer, or that there is none; of cells that were not answered for nothing changes. */
   refreshed(refresh: Refresh, answer: SyncAnswer | undefined, nowMs: number): void {
     const { ordinal, request } = refresh;
-    if (this.#running?.ordinal === ordinal) this.#running = undefined;
+    this.#running = this.#running.filter((question) => question.ordinal !== ordinal);
     const synced = new Map(answer?.cells.map((sync) => [sync.cell, sync]));
     for (const { cell } of request.cells) {
       const [used, sync] = [this.cells.get(cell), synced.get(cell)];
@@ -142,7 +145,7 @@ export class EdgeViews {
       const view = this.view(cell);
       return view !== undefined && nowMs >= view.askedAtMs + view.edgeLeaseMs / 2;
     });
-    return isAging && !this.running(cells, nowMs);
+    return isAging && !this.running(cells, this.#questions, nowMs);
   }
 
   /** All it knows, to be looked at. */
@@ -161,4 +164,9 @@ export class EdgeViews {
     held.window.merge(window);
     return ordinal > held.ordinal ? { window: held.window, askedAtMs, ordinal, edgeLeaseMs } : held;
   }
+}
+
+/** A clock that has been set back tells nothing of how long a question has been on its way. */
+function isLost({ askedAtMs }: RunningQuestion, nowMs: number): boolean {
+  return nowMs < askedAtMs || nowMs >= askedAtMs + QUESTION_LOST_MS;
 }

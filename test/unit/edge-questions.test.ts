@@ -162,6 +162,17 @@ describe("many requests at once", () => {
     expect(isolate.questions).toBe(2);
   });
 
+  it("each about another cell ask about each cell once, and none gives up because the others ask", () => {
+    const cells = 16;
+    for (let cell = 0; cell < cells; cell += 1) {
+      for (let request = 0; request < 10; request += 1) isolate.receive(cell);
+      isolate.run(1);
+    }
+    isolate.run();
+    expect(isolate.outcomes).toEqual(decided("allowed", cells * 10));
+    expect(isolate.questions).toBe(cells);
+  });
+
   it("do not wait for a question that is not about their cell", () => {
     isolate.receive(3);
     isolate.receive(5);
