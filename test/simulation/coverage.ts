@@ -11,6 +11,7 @@ const SITUATIONS = [
   "edge: started anew",
   "edge: paused",
   "edge: waited for another request's question",
+  "edge: asked where an imported key lives",
   "replica: crashed",
   "replica: superseded, still running",
   "replica: superseded, found out on touching storage",

@@ -1,13 +1,17 @@
 /** An isolate of the gateway: the shell of worker/, in the simulation's terms. */
 import { RouteMemory } from "../../core/edge/route-memory.ts";
 import type { Candidate, Decision, Edge, EdgeRequest, Need, Published } from "../../core/edge/request.ts";
+import type { ForeignToken } from "../../core/foreign-token.ts";
 import type { NormalPath } from "../../core/path.ts";
 import type { SyncAnswer, SyncRequest } from "../../core/protocol/messages.ts";
 import { DEADLINES_MS } from "../../core/protocol/tunables.ts";
 import type { KeyRecord } from "../../core/record.ts";
 import type { RouteTable } from "../../core/route.ts";
-import type { SimulatedRegion } from "./latency.ts";
+import type { ParsedToken } from "../../core/token.ts";
+import { CLIENT_ADDRESS, importedNumber } from "./special-keys.ts";
+import { CELLS, type SimulatedRegion } from "./latency.ts";
 import type { Answer } from "./network.ts";
+import { TEST_PATH } from "./routes.ts";
 import { Process, type ClockFault } from "./process.ts";
 import type { World } from "./world.ts";
 
@@ -30,6 +34,13 @@ export interface Exchange {
   readonly arrivedAtMs: number;
   /** What the region's replica knew of the cell when the request arrived; undefined if that cannot be told. */
   readonly replicaKnew: number | undefined;
+}
+
+/** A token of ours, or one that was imported and says nothing of where it lives. */
+function tokenOf(key: string, cell: number, path: string): ParsedToken | ForeignToken {
+  const number = importedNumber(key);
+  if (number === undefined) return { environment: "live", cell, tokenId: key };
+  return { cell: null, tokenId: key, directory: number % CELLS, environments: new Set([path === TEST_PATH ? "test" : "live"]) };
 }
 
 export class EdgeNode extends Process implements Isolate {
@@ -60,8 +71,8 @@ export class EdgeNode extends Process implements Isolate {
       path: path as NormalPath,
       search: "",
       isHttps: true,
-      clientAddress: () => null,
-      presented: key === null ? null : { text: key, token: { environment: "live", cell, tokenId: key }, basic },
+      clientAddress: () => CLIENT_ADDRESS,
+      presented: key === null ? null : { text: key, token: tokenOf(key, cell, path), basic },
     };
     this.#advance(this.#world.machines.edgeRequest(this.#edge, candidate), exchange);
   }
@@ -106,7 +117,18 @@ export class EdgeNode extends Process implements Isolate {
           then();
         });
       case "locate":
-        throw new Error("no key of the simulation comes from elsewhere");
+        this.#world.coverage.hit("edge: asked where an imported key lives");
+        return network.call(
+          "resolve",
+          this,
+          () => this.#world.routeToLedger(need.directory),
+          (callee, answer: Answer<{ readonly cell: number | null }>) => callee.locate(need.tokenId, answer),
+          DEADLINES_MS.cell,
+          (place) => {
+            request.located(place?.cell, this.now());
+            then();
+          },
+        );
       case "resolve_record": {
         const { cell, tokenId } = need.token;
         return network.call(

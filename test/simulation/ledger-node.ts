@@ -69,6 +69,11 @@ export class LedgerNode extends Process {
     answer(this.#touch() ? { record: this.state.record(key) } : undefined);
   }
 
+  /** An edge asks where an imported key lives. Its place is noted here for good before it is made there. */
+  locate(key: string, answer: Answer<{ readonly cell: number | null }>): void {
+    answer(this.#touch() ? { cell: this.#world.cellOf(key) } : undefined);
+  }
+
   /** An edge asks for the route table. */
   routes(answer: Answer<ReturnType<LedgerState["routes"]>>): void {
     answer(this.#touch() ? this.state.routes() : undefined);

@@ -10,6 +10,7 @@ import type { StoredHolder } from "../../core/protocol/primary.ts";
 import type { ActiveRecord, KeyRecord } from "../../core/record.ts";
 import type { RouteTable } from "../../core/route.ts";
 import { routesAsking } from "./routes.ts";
+import { CLIENTS_NETWORK, isBound } from "./special-keys.ts";
 
 /** Who owns a key. */
 export interface Owner {
@@ -149,7 +150,7 @@ export class LedgerState {
       expires_at_ms: null,
       secret_expires_at_ms: null,
       blocked: null,
-      allowed_networks: null,
+      allowed_networks: isBound(key) ? [CLIENTS_NETWORK] : null,
     };
   }
 

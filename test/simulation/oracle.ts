@@ -7,7 +7,7 @@
 import type { Allowed, Decision, Refused } from "../../core/edge/request.ts";
 import type { Exchange } from "./edge-node.ts";
 import type { LedgerState } from "./ledger-state.ts";
-import { askedBy, NO_PATH, PUBLIC_PATH } from "./routes.ts";
+import { askedBy, NO_PATH, OWN_PATH, PUBLIC_PATH, TEST_PATH } from "./routes.ts";
 
 /** What must hold. */
 type Invariant = "I1" | "I2" | "I3" | "I4" | "I5" | "I6" | "F0";
@@ -86,6 +86,7 @@ export class Oracle {
       if (path !== PUBLIC_PATH) this.#violated("I1", nowMs, `${edge.name} let ${path} pass without a key`);
       return;
     }
+    if (path === OWN_PATH || path === TEST_PATH) this.#violated("I1", nowMs, `${edge.name} let ${key} from elsewhere pass to ${path}`);
     const asked = askedBy(decision.route);
     const since = this.returnedUpTo(cell);
     const states = this.#statesSince(key, since);
@@ -118,14 +119,16 @@ export class Oracle {
     const { reason } = decision;
     if (reason === "ledger_unreachable" || decision.basis?.stale === true) return;
     const { key, edge, path } = exchange;
-    if (key === null || path === NO_PATH || reason === "basic_not_allowed") return this.#judgeWithoutKey(exchange, reason, nowMs);
+    if (key === null || path === NO_PATH || path === OWN_PATH || reason === "basic_not_allowed")
+      return this.#judgeWithoutKey(exchange, reason, nowMs);
     const states = this.#statesSince(key, before.key);
     const routes = this.#routesInForceSince(before.routes);
     const isJustified =
       reason === "insufficient_scope"
         ? routes.length > 1 ||
           states.some((permissions) => permissions !== null && !permissions.includes(path === "/flex" ? "?" : askedOn(path)))
-        : (reason === "revoked_key" || reason === "unknown_key") && states.includes(null);
+        : (reason === "wrong_environment" && path === TEST_PATH) ||
+          ((reason === "revoked_key" || reason === "unknown_key") && states.includes(null));
     // What /flex asks for changes; whether that was right is judged where it lets something through.
     if (!isJustified && path !== "/flex")
       this.#violated(
@@ -137,7 +140,8 @@ export class Oracle {
 
   /** Refusals that have nothing to do with what a key may do. */
   #judgeWithoutKey({ edge, path, key }: Exchange, reason: string, nowMs: number): void {
-    const expected = path === NO_PATH ? "no_route" : key === null ? "missing_credential" : "basic_not_allowed";
+    const ofPath = path === NO_PATH ? "no_route" : path === OWN_PATH ? "foreign_not_allowed" : undefined;
+    const expected = ofPath ?? (key === null ? "missing_credential" : "basic_not_allowed");
     if (reason !== expected || path === PUBLIC_PATH)
       this.#violated("I3", nowMs, `${edge.name} refused ${path} with ${reason} where only ${expected} would be right`);
   }

@@ -13,6 +13,10 @@ export const PATHS = ["/read", "/write", "/strict", "/fresh", "/stale", "/flex"]
 export const NO_PATH = "/nowhere";
 /** Wants an answer that was asked for after the request came. */
 export const STRICT_PATH = "/strict";
+/** Takes no keys from elsewhere. */
+export const OWN_PATH = "/own";
+/** Imported keys are presented here where only those for tests are accepted; there are none. */
+export const TEST_PATH = "/test";
 /** Needs no key. */
 export const PUBLIC_PATH = "/public";
 
@@ -24,6 +28,8 @@ export function routesAsking(permission: string, version: number): Route[] {
     { ...routeTo("/strict", "read"), freshness: 0 },
     { ...routeTo("/fresh", "read"), freshness: FRESHNESS_MS },
     { ...routeTo("/stale", "read"), outage: { allowStale: ALLOWED_STALE_S } },
+    { ...routeTo(OWN_PATH, "read"), foreign: false },
+    routeTo(TEST_PATH, "read"),
     { ...routeTo("/flex", permission), name: `flex-${version}` },
     { name: "public", methods: ["GET"], path: PUBLIC_PATH, upstream: "http://upstream.example", public: true },
   ];
@@ -35,5 +41,12 @@ export function askedBy(route: Route): string {
 }
 
 function routeTo(path: string, permission: string): Route {
-  return { name: path.slice(1), methods: ["GET"], path, upstream: "http://upstream.example", permissions: { all: [permission] } };
+  return {
+    name: path.slice(1),
+    methods: ["GET"],
+    path,
+    upstream: "http://upstream.example",
+    permissions: { all: [permission] },
+    foreign: true,
+  };
 }

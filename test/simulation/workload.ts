@@ -4,7 +4,8 @@ import type { Situation } from "./coverage.ts";
 import type { Command, Owner } from "./ledger-state.ts";
 import { CELLS } from "./latency.ts";
 import { EDGES } from "./profile.ts";
-import { NO_PATH, PATHS, PUBLIC_PATH, STRICT_PATH } from "./routes.ts";
+import { importedNumber } from "./special-keys.ts";
+import { NO_PATH, OWN_PATH, PATHS, PUBLIC_PATH, STRICT_PATH, TEST_PATH } from "./routes.ts";
 import type { World } from "./world.ts";
 
 /** A key that clients use. */
@@ -82,6 +83,8 @@ export class Workload {
     const path = random.pick(PATHS) ?? "/read";
     if (random.chance(0.02)) return this.#world.request(edge, null, 0, random.chance(0.5) ? PUBLIC_PATH : path);
     if (random.chance(0.02)) return this.#world.request(edge, `ghost-${random.between(0, 3)}`, random.between(0, CELLS - 1), path);
+    if (key && importedNumber(key.id) !== undefined && random.chance(0.05))
+      return this.#world.request(edge, key.id, key.cell, random.chance(0.5) ? OWN_PATH : TEST_PATH);
     if (key) this.#world.request(edge, key.id, key.cell, random.chance(0.02) ? NO_PATH : path, random.chance(0.01));
   }
 

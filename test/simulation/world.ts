@@ -77,6 +77,12 @@ export class World {
     return this.#ledger(cell).state;
   }
 
+  /** The cell that a key was made in, or null. */
+  cellOf(key: string): number | null {
+    for (let cell = 0; cell < this.profile.cells; cell += 1) if (this.state(cell).record(key)) return cell;
+    return null;
+  }
+
   /** All cells but the home cell. */
   otherCells(): number[] {
     return Array.from({ length: this.profile.cells - 1 }, (_, at) => at + 1);

@@ -13,6 +13,7 @@ import type { Answer } from "../network.ts";
 import { Process, type ClockFault } from "../process.ts";
 import { routesAsking } from "../routes.ts";
 import type { World } from "../world.ts";
+import { CLIENT_ADDRESS } from "../special-keys.ts";
 
 /** What the ledger said of a key. */
 interface Told {
@@ -62,7 +63,7 @@ export class AskingIsolate extends Process implements Isolate {
     if (!route) return this.#world.decided(exchange, { reason: "no_route" });
     if (!record) return this.#world.decided(exchange, { route, reason: "unknown_key" });
     // In the simulation a token is its key's id, and its own digest.
-    const authorization = authorize(record, { sha256: key, clientAddress: () => null }, route, this.now());
+    const authorization = authorize(record, { sha256: key, clientAddress: () => CLIENT_ADDRESS }, route, this.now());
     this.#world.decided(exchange, authorization.allowed ? { route, record: authorization.record } : { route, ...authorization });
   }
 }

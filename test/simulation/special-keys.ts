@@ -1,0 +1,26 @@
+/** Keys of the simulation that are not like the others, told by their number. */
+
+/** Every fourth comes from elsewhere. */
+const IMPORTED_EVERY = 4;
+/** Every third may be used from where all requests of the simulation come from, and from nowhere else. */
+const BOUND_EVERY = 3;
+
+/** Where requests come from. */
+export const CLIENT_ADDRESS = "192.0.2.7";
+/** A network that they are in. */
+export const CLIENTS_NETWORK = "192.0.2.0/24";
+
+/** The number of an imported key, or of an unknown one that looks imported; undefined for keys of ours. */
+export function importedNumber(key: string): number | undefined {
+  const number = numberOf(key);
+  return number % IMPORTED_EVERY === 0 ? number : undefined;
+}
+
+/** Whether a key is bound to {@link CLIENTS_NETWORK}. */
+export function isBound(key: string): boolean {
+  return numberOf(key) % BOUND_EVERY === 0;
+}
+
+function numberOf(key: string): number {
+  return Number(key.slice(key.lastIndexOf("-") + 1));
+}
