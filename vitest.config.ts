@@ -11,6 +11,8 @@ function projectOf(name: string) {
 export default defineConfig({
   test: {
     silent: "passed-only",
+    // Most of them wait for something most of the time: leases that run out, processes that start, receivers that hang.
+    maxWorkers: 4,
     projects: [
       projectOf("unit"),
       projectOf("reference"),
