@@ -4,7 +4,7 @@ import type { Situation } from "./coverage.ts";
 import type { Command, Owner } from "./ledger-state.ts";
 import { CELLS } from "./latency.ts";
 import { EDGES } from "./profile.ts";
-import { importedNumber } from "./special-keys.ts";
+import { importedNumber, keyId } from "./special-keys.ts";
 import { NO_PATH, OWN_PATH, PATHS, PUBLIC_PATH, STRICT_PATH, TEST_PATH } from "./routes.ts";
 import type { World } from "./world.ts";
 
@@ -82,7 +82,7 @@ export class Workload {
     const edge = random.between(0, EDGES - 1);
     const path = random.pick(PATHS) ?? "/read";
     if (random.chance(0.02)) return this.#world.request(edge, null, 0, random.chance(0.5) ? PUBLIC_PATH : path);
-    if (random.chance(0.02)) return this.#world.request(edge, `ghost-${random.between(0, 3)}`, random.between(0, CELLS - 1), path);
+    if (random.chance(0.02)) return this.#world.request(edge, keyId("ghost", random.between(0, 3)), random.between(0, CELLS - 1), path);
     if (key && importedNumber(key.id) !== undefined && random.chance(0.05))
       return this.#world.request(edge, key.id, key.cell, random.chance(0.5) ? OWN_PATH : TEST_PATH);
     if (key) this.#world.request(edge, key.id, key.cell, random.chance(0.02) ? NO_PATH : path, random.chance(0.01));
@@ -150,7 +150,7 @@ export class Workload {
     const organization = `org-${cell}-${random.between(0, 1)}`;
     // A user who was offboarded does not come back here, so each user of a new key is a new one now and then.
     const owner: Owner = random.chance(0.5) ? { organization } : { organization, user: `user-${this.#commands}` };
-    const key: UsedKey = { id: `key-${this.#commands}`, cell, owner };
+    const key: UsedKey = { id: keyId("key", this.#commands), cell, owner };
     const command: Command = { type: "create", key: key.id, owner, permissions: random.pick([["read"], ["read", "write"]]) ?? [] };
     this.#send("operation: create", cell, command, key, () => {
       this.keys.push(key);
