@@ -59,8 +59,8 @@ export const routeSchema = z
     /** Also accept keys that were issued elsewhere and imported. A made-up one costs a question to the ledger. */
     foreign: z.boolean().optional(),
     /**
-     * How old, in milliseconds, the knowledge may be that a request is decided by. 0: each request is covered by a read of the
-     * ledger that began after it arrived. Absent, or longer than the edge lease: the edge lease.
+     * How old, in milliseconds, the knowledge may be that a request is decided by. 0: each request is covered by a question
+     * to the region's replica that began after it arrived, and so by everything that was in force by then. Absent, or longer than the edge lease: the edge lease.
      */
     freshness: z.number().int().min(0).max(60_000).optional(),
     /** When the ledger cannot be asked: refuse with 503 (the default), or decide by knowledge of at most so many seconds of age. */
