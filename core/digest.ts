@@ -7,17 +7,34 @@ import { hmac } from "@noble/hashes/hmac.js";
 import { sha256 } from "@noble/hashes/sha2.js";
 import { bytesToHex, utf8ToBytes } from "@noble/hashes/utils.js";
 
+/** Short texts in ASCII, as tokens are, need no encoder: calling one costs as much as digesting a token. */
+const SHORT_LENGTH = 512;
+const ASCII_MAX = 0x7f;
+/** Where such a text is turned into bytes, over and over. */
+const shortBytes = new Uint8Array(SHORT_LENGTH);
+
 /** HMACs that have taken in their key, by the key's own array: the keys of an installation are few and never change. */
 const keyed = new WeakMap<Uint8Array, ReturnType<typeof hmac.create>>();
 
 /** Lower-case hexadecimal SHA-256 of a text in UTF-8. */
 export function sha256Hex(text: string): string {
-  return bytesToHex(sha256(utf8ToBytes(text)));
+  return bytesToHex(sha256(bytesOf(text)));
 }
 
 /** HMAC-SHA-256 over a text in UTF-8. The key's bytes must not be changed afterwards. */
 export function hmacSha256(key: Uint8Array, message: string): Uint8Array {
   let prepared = keyed.get(key);
   if (!prepared) keyed.set(key, (prepared = hmac.create(sha256, key)));
-  return prepared.clone().update(utf8ToBytes(message)).digest();
+  return prepared.clone().update(bytesOf(message)).digest();
+}
+
+/** The text in UTF-8, in bytes that are good until the next call. */
+function bytesOf(text: string): Uint8Array {
+  if (text.length > SHORT_LENGTH) return utf8ToBytes(text);
+  for (let at = 0; at < text.length; at += 1) {
+    const code = text.charCodeAt(at);
+    if (code > ASCII_MAX) return utf8ToBytes(text);
+    shortBytes[at] = code;
+  }
+  return shortBytes.subarray(0, text.length);
 }

@@ -1,6 +1,8 @@
-/** A customer API to try Portcullis on: orders and invoices in memory, reads, writes and a stream. It trusts the gateway's identity headers. */
+/** A customer API to try Portcullis on: orders and invoices in memory, reads, writes and a stream. It believes what the gateway signed. */
+import { env } from "cloudflare:workers";
 import { Hono, type Context } from "hono";
 import { streamSSE } from "hono/streaming";
+import { createLocalJWKSet, errors, jwtVerify, type JSONWebKeySet } from "jose";
 
 interface Order {
   readonly id: string;
@@ -16,20 +18,30 @@ const invoices = new Map([["1", { id: "1", amount: 120, paid: false }]]);
 const STREAM_EVENTS = 3;
 const STREAM_INTERVAL_MS = 200;
 
-/** Who the gateway says is calling. */
-function caller(c: Context) {
-  return {
-    key: c.req.header("Portcullis-Key-Id") ?? null,
-    organization: c.req.header("Portcullis-Organization-Id") ?? null,
-    user: c.req.header("Portcullis-User-Id") ?? null,
-  };
+const keySet = createLocalJWKSet(JSON.parse(String(Reflect.get(env, "PORTCULLIS_KEY_SET"))) as JSONWebKeySet);
+
+/** Who the gateway says is calling; throws for what the gateway did not sign, or did not sign for this API. */
+async function caller(c: Context) {
+  const { payload } = await jwtVerify(c.req.header("Portcullis-Assertion") ?? "", keySet, {
+    issuer: "portcullis",
+    audience: new URL(c.req.url).origin,
+    algorithms: ["ES256"],
+    typ: "portcullis-assertion+jwt",
+  });
+  const { key_id: key, organization_id: organization, sub: owner } = payload;
+  return { key, organization, user: owner === organization ? null : owner };
 }
 
 const app = new Hono();
+app.onError((error, c) => {
+  if (error instanceof errors.JOSEError) return c.json({ message: "Only requests that came through the gateway are answered." }, 401);
+  console.error(error);
+  return c.json({ message: "Something went wrong." }, 500);
+});
 /** `GET /health`: public. */
 app.get("/health", (c) => c.json({ status: "ok" }));
 /** `GET /orders`: all orders. */
-app.get("/orders", (c) => c.json({ caller: caller(c), orders }));
+app.get("/orders", async (c) => c.json({ caller: await caller(c), orders }));
 /** `GET /orders/stream`: three orders as server-sent events, one after the other. */
 app.get("/orders/stream", (c) =>
   streamSSE(c, async (stream) => {
@@ -40,9 +52,9 @@ app.get("/orders/stream", (c) =>
   }),
 );
 /** `GET /orders/:id`: one order; 404. */
-app.get("/orders/:id", (c) => {
+app.get("/orders/:id", async (c) => {
   const order = orders.find(({ id }) => id === c.req.param("id"));
-  return order ? c.json({ caller: caller(c), order }) : c.json({ message: "No such order." }, 404);
+  return order ? c.json({ caller: await caller(c), order }) : c.json({ message: "No such order." }, 404);
 });
 /** `POST /orders` `{item, quantity}`: 201 the order. */
 app.post("/orders", async (c) => {
@@ -50,17 +62,17 @@ app.post("/orders", async (c) => {
   if (typeof item !== "string" || typeof quantity !== "number") return c.json({ message: "Send item (text) and quantity (number)." }, 400);
   const order = { id: String(orders.length + 1), item, quantity };
   orders.push(order);
-  return c.json({ caller: caller(c), order }, 201);
+  return c.json({ caller: await caller(c), order }, 201);
 });
 /** `GET /invoices`: all invoices. */
-app.get("/invoices", (c) => c.json({ caller: caller(c), invoices: [...invoices.values()] }));
+app.get("/invoices", async (c) => c.json({ caller: await caller(c), invoices: [...invoices.values()] }));
 /** `POST /invoices/:id/pay`: pays an invoice; 404. */
-app.post("/invoices/:id/pay", (c) => {
+app.post("/invoices/:id/pay", async (c) => {
   const invoice = invoices.get(c.req.param("id"));
   if (!invoice) return c.json({ message: "No such invoice." }, 404);
   const paid = { ...invoice, paid: true };
   invoices.set(paid.id, paid);
-  return c.json({ caller: caller(c), invoice: paid });
+  return c.json({ caller: await caller(c), invoice: paid });
 });
 /** `POST /echo`: the body back as it comes. */
 app.post(

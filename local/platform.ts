@@ -3,6 +3,7 @@ import path from "node:path";
 import { build } from "esbuild";
 import { convertV4MiniflareOptions, Log, LogLevel, Miniflare } from "miniflare";
 import { unstable_getMiniflareWorkerOptions as workerOptionsOf } from "wrangler";
+import { assertionKeysSetting, publicKeySet } from "../worker/assertion-keys.ts";
 import type { Ports } from "./options.ts";
 
 /** A running system. */
@@ -51,7 +52,7 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
   const workers = await Promise.all([
     worker("gateway", ports.gateway, { REGION: "local", ...bindings.gateway }),
     worker("controlPlane", ports.controlPlane, bindings.controlPlane),
-    worker("exampleApi", ports.exampleApi, {}),
+    worker("exampleApi", ports.exampleApi, { PORTCULLIS_KEY_SET: publicKeySetOf(bindings.gateway) }),
   ]);
   const persist = options.stateDirectory;
   const miniflare = new Miniflare(
@@ -71,6 +72,11 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
     miniflare,
     stop: () => miniflare.dispose(),
   };
+}
+
+/** What the example API verifies assertions with; a deployed one would fetch it from the gateway. */
+function publicKeySetOf(gateway: Readonly<Record<string, string>>): string {
+  return JSON.stringify(publicKeySet(assertionKeysSetting.parse(gateway["ASSERTION_KEYS"])));
 }
 
 async function worker(name: keyof typeof CONFIGURATIONS, port: number, bindings: Readonly<Record<string, string>>) {

@@ -1,5 +1,5 @@
 /** The secrets of a local installation: made once, kept in `.dev.vars` files that only you can read and git ignores. */
-import { randomBytes } from "node:crypto";
+import { generateKeyPairSync, randomBytes } from "node:crypto";
 import { appendFileSync, existsSync, readFileSync } from "node:fs";
 import path from "node:path";
 
@@ -12,9 +12,15 @@ export function makeSecrets() {
   const secret = () => randomBytes(32).toString("base64url");
   const TAG_KEYS = `A:${secret()}`;
   return {
-    gateway: { TAG_KEYS },
+    gateway: { TAG_KEYS, ASSERTION_KEYS: assertionKeys() },
     controlPlane: { TAG_KEYS, REPLY_SEAL_KEY: secret(), BOOTSTRAP_SECRET: secret(), WIDGET_TOKEN_KEY: secret() },
   };
+}
+
+/** One private P-256 key as a JWK set. */
+function assertionKeys(): string {
+  const { privateKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });
+  return JSON.stringify({ keys: [{ ...privateKey.export({ format: "jwk" }), kid: randomBytes(8).toString("base64url") }] });
 }
 
 /** Secrets by Worker, as the `.dev.vars` files hold them. */
@@ -31,7 +37,7 @@ export function localSecrets(): LocalSecrets {
   const made = makeSecrets();
   const [gateway, controlPlane] = [readIfThere(GATEWAY_FILE), readIfThere(CONTROL_PLANE_FILE)];
   const TAG_KEYS = gateway?.["TAG_KEYS"] ?? controlPlane?.["TAG_KEYS"] ?? made.gateway.TAG_KEYS;
-  complete(GATEWAY_FILE, { TAG_KEYS }, gateway ?? {});
+  complete(GATEWAY_FILE, { ...made.gateway, TAG_KEYS }, gateway ?? {});
   complete(CONTROL_PLANE_FILE, { ...made.controlPlane, TAG_KEYS }, controlPlane ?? {});
   return { gateway: read(GATEWAY_FILE), controlPlane: read(CONTROL_PLANE_FILE) };
 }

@@ -3,6 +3,8 @@ import { z } from "zod";
 import { parseConfiguration, sharedFields, tagKeysOf } from "../core/configuration.ts";
 import { REGIONS, type Region } from "../core/protocol/region.ts";
 import type { Environment, TagKeys } from "../core/token.ts";
+import { assertionKeysSetting } from "./assertion-keys.ts";
+import type { IdentitySettings } from "./upstream-identity.ts";
 
 /** Validated settings of the gateway. */
 export interface GatewayConfiguration {
@@ -19,6 +21,7 @@ export interface GatewayConfiguration {
   readonly replicasPerRegion: number;
   /** How keys that were issued elsewhere begin; none: there are no such keys. */
   readonly foreignKeyPrefixes: readonly string[];
+  readonly identity: IdentitySettings;
 }
 
 const onOrOff = z.enum(["on", "off"], { error: "must be 'on' or 'off'" }).default("off");
@@ -35,6 +38,8 @@ const schema = z.object({
   SERVER_TIMING: onOrOff,
   DECISION_HEADER: onOrOff,
   REGION: z.enum(["auto", "local", ...REGIONS], { error: `must be 'auto', 'local' or one of ${REGIONS.join(", ")}` }).default("auto"),
+  ASSERTION_KEYS: assertionKeysSetting,
+  UPSTREAM_IDENTITY: z.enum(["assertion", "headers", "both"], { error: "must be 'assertion', 'headers' or 'both'" }).default("assertion"),
   REPLICAS_PER_REGION: z.coerce.number({ error: "must be a number" }).int().min(1, "must be 1 to 9").max(9, "must be 1 to 9").default(1),
 });
 
@@ -51,5 +56,9 @@ export function gatewayConfiguration(bindings: unknown): GatewayConfiguration {
     region: parsed.REGION,
     replicasPerRegion: parsed.REPLICAS_PER_REGION,
     foreignKeyPrefixes: parsed.FOREIGN_KEY_PREFIXES,
+    identity: {
+      plainHeaders: parsed.UPSTREAM_IDENTITY !== "assertion",
+      assertionKeys: parsed.UPSTREAM_IDENTITY === "headers" ? null : parsed.ASSERTION_KEYS,
+    },
   };
 }

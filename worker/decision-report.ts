@@ -1,6 +1,6 @@
 /** What is told of a decision: one line of log, and a header where the operator wants it. No token, path or query: any of them may hold what must not be told. */
 import type { Decision } from "../core/edge/request.ts";
-import { organizationOf } from "./forward.ts";
+import { organizationOf } from "./upstream-identity.ts";
 
 /** What the line tells besides the decision itself. */
 interface Circumstances {

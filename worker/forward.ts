@@ -1,7 +1,8 @@
 /** Passing an allowed request on. Bodies stream both ways; redirects are the client's business. */
-import type { ActiveRecord } from "../core/record.ts";
-import type { Allowed, Candidate } from "../core/edge/request.ts";
+import type { Candidate } from "../core/edge/request.ts";
+import type { Route } from "../core/route.ts";
 import { passesUpstream, RESPONSE_HEADERS_REMOVED, VIA } from "./header-rules.ts";
+import type { IdentityHeaders } from "./upstream-identity.ts";
 
 /** Methods that may be sent again when the connection broke (RFC 9110 section 9.2.2) and that have no body to lose. */
 const REPEATABLE: ReadonlySet<string> = new Set(["GET", "HEAD", "OPTIONS"]);
@@ -10,7 +11,7 @@ const BODILESS: ReadonlySet<string> = new Set(["GET", "HEAD"]);
 const SWITCHING_PROTOCOLS = 101;
 
 /** What the upstream gets. */
-interface UpstreamRequest {
+export interface UpstreamRequest {
   readonly url: string;
   readonly init: RequestInit;
 }
@@ -19,11 +20,17 @@ interface UpstreamRequest {
  * The request the upstream gets, as `fetch` takes it: every object of the platform that is made on the way costs as much as all
  * the work of ours, so none is.
  */
-export function upstreamRequest(request: Request, candidate: Candidate, { route, record }: Allowed, requestId: string): UpstreamRequest {
+export function upstreamRequest(
+  request: Request,
+  candidate: Candidate,
+  route: Route,
+  identity: IdentityHeaders,
+  requestId: string,
+): UpstreamRequest {
   const { method, path, search } = candidate;
   const init: RequestInit = {
     method,
-    headers: upstreamHeaders(request, candidate, record, requestId),
+    headers: upstreamHeaders(request, candidate, identity, requestId),
     redirect: "manual",
     // Past the platform's cache: without the caller's key in the request it would serve one caller's answer to another.
     cache: "no-store",
@@ -62,10 +69,10 @@ export function clientResponse(upstream: Response, requestId: string): Response 
 function upstreamHeaders(
   request: Request,
   { method, isHttps }: Candidate,
-  record: ActiveRecord | undefined,
+  identity: IdentityHeaders,
   requestId: string,
 ): Record<string, string> {
-  const headers: Record<string, string> = record ? { ...identityOf(record) } : {};
+  const headers: Record<string, string> = { ...identity };
   headers["x-forwarded-proto"] = isHttps ? "https" : "http";
   headers["portcullis-request-id"] = requestId;
   // Names are in lower case here, and what came several times has been joined.
@@ -79,28 +86,4 @@ function upstreamHeaders(
   headers["via"] = headers["via"] === undefined ? VIA : `${headers["via"]}, ${VIA}`;
   if (BODILESS.has(method)) delete headers["content-length"];
   return headers;
-}
-
-/** Who is calling, and what they may do. */
-function identityOf(record: ActiveRecord): Readonly<Record<string, string>> {
-  const made = identities.get(record);
-  if (made) return made;
-  const { owner } = record;
-  const identity = {
-    "portcullis-key-id": record.key_id,
-    "portcullis-environment": record.environment,
-    "portcullis-organization-id": organizationOf(record),
-    "portcullis-permissions": record.permissions.join(" "),
-    ...(owner.type === "user" && { "portcullis-user-id": owner.id }),
-  };
-  identities.set(record, identity);
-  return identity;
-}
-
-/** Made once for each record in memory. */
-const identities = new WeakMap<ActiveRecord, Readonly<Record<string, string>>>();
-
-/** The organization a key belongs to, its own or its user's. */
-export function organizationOf({ owner }: ActiveRecord): string {
-  return owner.type === "user" ? owner.organization_id : owner.id;
 }

@@ -9,15 +9,17 @@ import { EdgeRequest, type Allowed, type Candidate, type Decision, type Edge, ty
 import { RouteMemory } from "../core/edge/route-memory.ts";
 import { EdgeViews } from "../core/protocol/edge-views.ts";
 import { mintRequestId } from "../core/request-id.ts";
+import { KEY_SET_PATH, keySetResponse } from "./assertion-keys.ts";
 import { candidateOf } from "./candidate.ts";
 import type { GatewayConfiguration } from "./configuration.ts";
 import { decisionHeader, decisionLine } from "./decision-report.ts";
-import { clientResponse, send, upstreamRequest } from "./forward.ts";
+import { clientResponse, send, upstreamRequest, type UpstreamRequest } from "./forward.ts";
 import { LedgerAccess, type Asker } from "./ledger-access.ts";
 import type { GatewayPorts, RequestContext } from "./ports.ts";
 import { refusalResponse } from "./refusal.ts";
 import { ReplicaChoice } from "./replica-choice.ts";
 import { Timing } from "./timing.ts";
+import { NOBODY, UpstreamIdentity, type IdentityHeaders } from "./upstream-identity.ts";
 
 /** What a Worker's `fetch` handler calls. */
 export interface Gateway {
@@ -32,6 +34,7 @@ interface Isolate {
   readonly edge: Edge;
   readonly ledger: LedgerAccess;
   readonly replica: ReplicaChoice;
+  readonly identity: UpstreamIdentity;
 }
 
 /** A gateway with its own isolate memory. All I/O goes through the ports. */
@@ -39,7 +42,8 @@ export function createGateway(configuration: GatewayConfiguration, ports: Gatewa
   const edge = { views: new EdgeViews(), keys: new KeyMemory(), routes: new RouteMemory(), sha256Hex };
   const ledger = new LedgerAccess(ports, edge, configuration.tagKeys);
   const replica = new ReplicaChoice(configuration, ports.randomUuid);
-  const isolate: Isolate = { configuration, ports, edge, ledger, replica };
+  const identity = new UpstreamIdentity(configuration.identity);
+  const isolate: Isolate = { configuration, ports, edge, ledger, replica, identity };
   return { fetch: (request, context) => new Exchange(request, context, isolate).answer() };
 }
 
@@ -70,6 +74,8 @@ class Exchange {
   }
 
   async #answerCandidate(candidate: Candidate): Promise<Response> {
+    const { assertionKeys } = this.#isolate.configuration.identity;
+    if (candidate.path === KEY_SET_PATH && assertionKeys) return keySetResponse(assertionKeys);
     const decision = await this.#decide(candidate);
     return "reason" in decision ? this.#refuse(decision) : this.#forward(candidate, decision);
   }
@@ -113,14 +119,24 @@ class Exchange {
   }
 
   async #forward(candidate: Candidate, allowed: Allowed): Promise<Response> {
+    let outgoing: UpstreamRequest;
     try {
-      const outgoing = upstreamRequest(this.#request, candidate, allowed, this.#requestId);
+      outgoing = upstreamRequest(this.#request, candidate, allowed.route, await this.#identityOf(allowed), this.#requestId);
+    } catch (error) {
+      return this.#refuse({ ...allowed, ...internalError(error) });
+    }
+    try {
       const answer = await this.#timing.span("upstream", () => send(outgoing, candidate.method, this.#isolate.ports.fetch));
       const response = clientResponse(answer, this.#requestId);
       return response ? this.#finish(allowed, response) : this.#unreachable(allowed, "InterimResponse");
     } catch (error) {
       return this.#unreachable(allowed, nameOf(error));
     }
+  }
+
+  #identityOf({ record, route }: Allowed): IdentityHeaders | Promise<IdentityHeaders> {
+    const { identity, ports } = this.#isolate;
+    return record ? identity.headersOf({ record, route }, ports.now(), this.#context) : NOBODY;
   }
 
   #unreachable({ route, basis, record }: Allowed, cause: string): Response {

@@ -6,6 +6,7 @@ import { once } from "node:events";
 import http from "node:http";
 import net, { type AddressInfo } from "node:net";
 import { text } from "node:stream/consumers";
+import { decodeJwt } from "jose";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { callApi } from "../../local/api-client.ts";
 import { startTestSystem, type TestSystem } from "../system.ts";
@@ -164,11 +165,11 @@ describe("a header", () => {
   ])("%s", (...said) => expectAsSaid(said));
 
   it("of our own that a client sends arrives as ours, however it is written", async () => {
-    const imitations = ["Portcullis-Key-Id", "portcullis_key_id", "PORTCULLIS-KEY-ID", "Portcullis.Key.Id"].map(
+    const imitations = ["Portcullis-Assertion", "portcullis_assertion", "PORTCULLIS-ASSERTION", "Portcullis.Key.Id"].map(
       (name) => `${name}: mine\r\n`,
     );
     expect(statusesOf(await exchange(get("/orders", HOST + imitations.join(""))))).toEqual([200]);
-    expect(headersReached[0]?.["portcullis-key-id"]).toMatch(/^api_key_/);
+    expect(decodeJwt(String(headersReached[0]?.["portcullis-assertion"]))["key_id"]).toMatch(/^api_key_/);
     expect(JSON.stringify(headersReached)).not.toContain("mine");
   });
 });

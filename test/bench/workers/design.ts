@@ -13,6 +13,7 @@ import { candidateOf } from "../../../worker/candidate.ts";
 import { gatewayConfiguration } from "../../../worker/configuration.ts";
 import { decisionLine } from "../../../worker/decision-report.ts";
 import { clientResponse, send, upstreamRequest } from "../../../worker/forward.ts";
+import { NOBODY, UpstreamIdentity } from "../../../worker/upstream-identity.ts";
 import { platformPorts } from "../../../worker/platform-ports.ts";
 import { refusalResponse } from "../../../worker/refusal.ts";
 
@@ -24,6 +25,9 @@ export const ports = platformPorts(env);
 /** Counts what the ledger and KV are asked. */
 export const calls = { kv: 0, ledger: 0 };
 const configuration = gatewayConfiguration(env);
+const identity = new UpstreamIdentity(configuration.identity);
+/** The record last found of a token: what is made from a record once is made once in all designs. */
+const found = new Map<string, KeyRecord>();
 let routes: CompiledRoutes | undefined;
 
 /** A Worker of that design. */
@@ -33,7 +37,7 @@ export function gatewayOf(find: FindRecord): ExportedHandler {
       const requestId = mintRequestId(ports.randomUuid);
       const candidate = candidateOf(request, configuration, () => false);
       const decision = "reason" in candidate ? candidate : await decide(candidate, find);
-      const response = await answer(request, candidate, decision, requestId);
+      const response = await answer(request, context, candidate, decision, requestId);
       ports.log(decisionLine(decision, { requestId, method: request.method, status: response.status, ms: 0 }), context);
       response.headers.set("Bench-Kv-Calls", String(calls.kv));
       response.headers.set("Bench-Ledger-Calls", String(calls.ledger));
@@ -46,7 +50,11 @@ export function gatewayOf(find: FindRecord): ExportedHandler {
 export async function resolve(tokenId: string, cell: number): Promise<KeyRecord | undefined> {
   calls.ledger += 1;
   const resolution = await ports.ledger.resolve({ cell, tokenId });
-  return resolution.found ? resolution.record : undefined;
+  if (!resolution.found) return undefined;
+  const before = found.get(tokenId);
+  if (before?.stamp === resolution.record.stamp) return before;
+  found.set(tokenId, resolution.record);
+  return resolution.record;
 }
 
 async function decide(candidate: Candidate, find: FindRecord): Promise<Decision> {
@@ -60,9 +68,17 @@ async function decide(candidate: Candidate, find: FindRecord): Promise<Decision>
   return authorization.allowed ? { route, record: authorization.record } : { ...authorization, route };
 }
 
-async function answer(request: Request, candidate: Candidate | Refused, decision: Decision, requestId: string): Promise<Response> {
+async function answer(
+  request: Request,
+  context: ExecutionContext,
+  candidate: Candidate | Refused,
+  decision: Decision,
+  requestId: string,
+): Promise<Response> {
   if ("reason" in decision || "reason" in candidate)
     return refusalResponse("reason" in decision ? decision.reason : "internal_error", { requestId, method: request.method });
-  const upstream = await send(upstreamRequest(request, candidate, decision, requestId), candidate.method, ports.fetch);
+  const { record, route } = decision;
+  const said = record ? await identity.headersOf({ record, route }, Date.now(), context) : NOBODY;
+  const upstream = await send(upstreamRequest(request, candidate, route, said, requestId), candidate.method, ports.fetch);
   return clientResponse(upstream, requestId) ?? refusalResponse("upstream_unreachable", { requestId, method: request.method });
 }
