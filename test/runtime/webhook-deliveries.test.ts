@@ -118,12 +118,12 @@ describe("deliveries to bad receivers", () => {
   });
 
   it("are read from a cell in parts when there are many, in order and completely", async () => {
-    const hook = await endpoint(accepting, ["noise.made"]);
+    const hook = await endpoint(accepting, ["routes.replaced"]);
     const noises = Array.from({ length: 250 }, (_, nth) => nth);
     await runInDurableObject(env.LEDGER.getByName("cell-3"), async (ledger, { storage }) => {
       storage.transactionSync(() => {
         const transaction = new Transaction(storage.sql, Date.now(), { type: "system", id: "test" });
-        for (const nth of noises) transaction.append("noise.made", `source ${nth % 7}`, { nth, source: nth % 7 });
+        for (const nth of noises) transaction.append("routes.replaced", `source ${nth % 7}`, { nth, source: nth % 7 });
       });
       await ledger.alarm();
     });
