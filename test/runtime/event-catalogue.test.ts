@@ -19,10 +19,10 @@ const must: Installation["must"] = async (...request) => installation.must(...re
 /** Every event that a query lets through. The test Worker refuses to answer what is not as published. */
 async function listed(query = ""): Promise<Json[]> {
   const found: Json[] = [];
-  for (let after: unknown = undefined; after !== null;) {
-    const page = await must("GET", `/events?limit=100${query}${after === undefined ? "" : `&after=${String(after)}`}`);
+  for (let after: string | null | undefined; after !== null;) {
+    const page = await must("GET", `/events?limit=100${query}${after === undefined ? "" : `&after=${after}`}`);
     found.push(...(page["data"] as Json[]));
-    after = (page["list_metadata"] as Json)["after"];
+    after = (page["list_metadata"] as { after: string | null }).after;
   }
   return found;
 }
