@@ -52,14 +52,25 @@ const SILENT_ENTRIES = ["catalogue.mirrored", "api_key.placed"] as const;
 /** Entries whose event has another name. */
 const RENAMED_ENTRIES = { "installation.bootstrapped": "api_key.created" } as const;
 
-/** Types of entries that are not themselves names of events. */
-export type UntoldEntryType = (typeof SILENT_ENTRIES)[number] | keyof typeof RENAMED_ENTRIES;
+/** What begins the type of an entry that records a customer's own event, and no name of an event. */
+const CUSTOMER_PREFIX = "customer.";
+
+/** Type of an entry that records a customer's own event. */
+type CustomerEntryType = `${typeof CUSTOMER_PREFIX}${string}`;
+
+/** The type of the entry that records a customer's event of an action. */
+export function customerEntryType(action: string): CustomerEntryType {
+  return `${CUSTOMER_PREFIX}${action}`;
+}
+
+/** Types of entries that are not themselves names of events. What a customer records is the customer's own, and is told to nobody. */
+export type UntoldEntryType = (typeof SILENT_ENTRIES)[number] | keyof typeof RENAMED_ENTRIES | CustomerEntryType;
 
 /** The type of an entry's event, or undefined if the entry is none. */
 export function eventTypeOfEntry(entryType: string): string | undefined {
   const silent: readonly string[] = SILENT_ENTRIES;
   const renamed: Readonly<Record<string, string>> = RENAMED_ENTRIES;
-  return silent.includes(entryType) ? undefined : (renamed[entryType] ?? entryType);
+  return silent.includes(entryType) || entryType.startsWith(CUSTOMER_PREFIX) ? undefined : (renamed[entryType] ?? entryType);
 }
 
 /** The kind of object an event is about: `api_key` of `api_key.created`. */
