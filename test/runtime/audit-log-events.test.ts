@@ -54,7 +54,9 @@ describe("an event of a customer's own", () => {
   it("is in exports, where no spreadsheet takes it for a formula, and in a chain that holds", async () => {
     expect(await exported("ndjson")).toContain('"type":"customer.document.shared"');
     expect(await exported("csv")).toContain(`"'=HYPERLINK(1)"`);
-    expect(await installation.must("GET", `/ledger/${cellOfOrganization(organization_id, CELLS)}/verify`)).toMatchObject({ broken_at: null });
+    expect(await installation.must("GET", `/ledger/${cellOfOrganization(organization_id, CELLS)}/verify`)).toMatchObject({
+      broken_at: null,
+    });
   });
 
   it("is no event, and ends nothing, whatever it is called", async () => {
