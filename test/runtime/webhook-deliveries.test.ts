@@ -149,6 +149,28 @@ describe("deliveries to bad receivers", () => {
     }
   });
 
+  it("that thousands of events about one object wait for its first holds back nothing else", async () => {
+    const hook = await endpoint(
+      async (what) => new Response(null, { status: eventOf(what).data["of"] === "stuck" ? 500 : 200 }),
+      ["routes.replaced"],
+    );
+    await runInDurableObject(env.LEDGER.getByName("cell-3"), async (ledger, { storage }) => {
+      storage.transactionSync(() => {
+        const transaction = new Transaction(storage.sql, Date.now(), { type: "system", id: "test" });
+        for (let nth = 0; nth < 5_000; nth++) transaction.append("routes.replaced", "stuck", { of: "stuck" });
+        for (let nth = 0; nth < 20; nth++) transaction.append("routes.replaced", `free ${nth}`, { of: "free" });
+      });
+      await ledger.alarm();
+    });
+    await cellsReport();
+    await pass(hook.id, 4_000);
+    expect(
+      received(hook)
+        .map((delivery) => eventOf(delivery).data["of"])
+        .toSorted(),
+    ).toEqual([...Array.from({ length: 20 }, () => "free"), "stuck"]);
+  });
+
   it("that one key's events are not taken holds back only that key's", async () => {
     const stuck = await installation.key(organizationId, [], { name: "stuck" });
     const free = await installation.key(organizationId, [], { name: "free" });
