@@ -164,11 +164,8 @@ describe("deliveries to bad receivers", () => {
     });
     await cellsReport();
     await pass(hook.id, 4_000);
-    expect(
-      received(hook)
-        .map((delivery) => eventOf(delivery).data["of"])
-        .toSorted(),
-    ).toEqual([...Array.from({ length: 20 }, () => "free"), "stuck"]);
+    const heard = Map.groupBy(received(hook), (delivery) => eventOf(delivery).data["of"]);
+    expect([heard.get("free")?.length, heard.get("stuck")?.length]).toEqual([20, 1]);
   });
 
   it("that one key's events are not taken holds back only that key's", async () => {
