@@ -4,7 +4,6 @@
  *
  * The order: by time of the entry, then cell, then entry, then part of the entry. Texts of ids sort the same way.
  */
-import { z } from "zod";
 import { crockford, isId, readCrockford } from "./identifier.ts";
 
 /** An event's place in the order of all events. */
@@ -45,24 +44,33 @@ export function placeOfEvent(id: string): EventPlace | undefined {
   };
 }
 
-/** The name of an event type, like `api_key.created`. */
-export const eventType = z
-  .string()
-  .max(80, "at most 80 characters")
-  .regex(/^[a-z][a-z0-9_]*(?:\.[a-z][a-z0-9_]*)+$/, "must be the name of an event, like 'api_key.created'")
-  .meta({ examples: ["api_key.created"] });
-
 /** The event that tells of a key's end, however it came about. */
 export const KEY_REVOKED = "api_key.revoked";
 
 /** A cell's own bookkeeping: the change itself is another cell's entry. */
-const SILENT_ENTRIES: ReadonlySet<string> = new Set(["catalogue.mirrored", "api_key.placed"]);
+const SILENT_ENTRIES = ["catalogue.mirrored", "api_key.placed"] as const;
 /** Entries whose event has another name. */
-const RENAMED_ENTRIES: Readonly<Record<string, string>> = { "installation.bootstrapped": "api_key.created" };
+const RENAMED_ENTRIES = { "installation.bootstrapped": "api_key.created" } as const;
+
+/** What begins the type of an entry that records a customer's own event, and no name of an event. */
+const CUSTOMER_PREFIX = "customer.";
+
+/** Type of an entry that records a customer's own event. */
+type CustomerEntryType = `${typeof CUSTOMER_PREFIX}${string}`;
+
+/** The type of the entry that records a customer's event of an action. */
+export function customerEntryType(action: string): CustomerEntryType {
+  return `${CUSTOMER_PREFIX}${action}`;
+}
+
+/** Types of entries that are not themselves names of events. What a customer records is the customer's own, and is told to nobody. */
+export type UntoldEntryType = (typeof SILENT_ENTRIES)[number] | keyof typeof RENAMED_ENTRIES | CustomerEntryType;
 
 /** The type of an entry's event, or undefined if the entry is none. */
 export function eventTypeOfEntry(entryType: string): string | undefined {
-  return SILENT_ENTRIES.has(entryType) ? undefined : (RENAMED_ENTRIES[entryType] ?? entryType);
+  const silent: readonly string[] = SILENT_ENTRIES;
+  const renamed: Readonly<Record<string, string>> = RENAMED_ENTRIES;
+  return silent.includes(entryType) || entryType.startsWith(CUSTOMER_PREFIX) ? undefined : (renamed[entryType] ?? entryType);
 }
 
 /** The kind of object an event is about: `api_key` of `api_key.created`. */

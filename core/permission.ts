@@ -63,6 +63,7 @@ export const PLATFORM_PERMISSIONS = [
   "portcullis:webhooks:write",
   // The audit log
   "portcullis:audit_logs:read",
+  "portcullis:audit_logs:write",
   // Self-serve
   "portcullis:widgets:write",
 ] as const;

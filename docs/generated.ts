@@ -1,7 +1,9 @@
-/** The pages of the docs that are made from the declarations: which permission each endpoint needs, and every error there is. */
+/** The pages of the docs that are made from the declarations: which permission each endpoint needs, every error there is, every event. */
+import { z } from "zod";
 import type { Endpoint, Section } from "../control-plane/http/endpoint.ts";
 import { ERRORS, type ErrorCode } from "../control-plane/http/error-catalogue.ts";
 import { SECTIONS } from "../control-plane/http/sections.ts";
+import { EVENT_TYPES, EVENTS } from "../control-plane/ledger/event-catalogue.ts";
 import { errorsOf } from "../control-plane/reference/declared-errors.ts";
 import { PLATFORM_PERMISSIONS } from "../core/permission.ts";
 import { isServedScope } from "../core/widget.ts";
@@ -12,7 +14,11 @@ const ENDPOINTS_NAMED_MAX = 4;
 
 /** Files of this folder with their text. */
 export function generatedPages(): Readonly<Record<string, string>> {
-  return { "permissions.md": permissionsPage(SECTIONS), "errors.md": errorsPage(SECTIONS.flatMap((section) => section.endpoints)) };
+  return {
+    "permissions.md": permissionsPage(SECTIONS),
+    "errors.md": errorsPage(SECTIONS.flatMap((section) => section.endpoints)),
+    "events.md": eventsPage(),
+  };
 }
 
 function permissionsPage(sections: readonly Section[]): string {
@@ -88,6 +94,34 @@ function sourcesOf(error: ErrorCode, endpoints: readonly Endpoint[]): string {
   const sources = endpoints.filter((each) => errorsOf(each).includes(error));
   if (sources.length === 0) return "";
   return sources.length > ENDPOINTS_NAMED_MAX ? "many endpoints" : sources.map(placeOf).join("<br>");
+}
+
+function eventsPage(): string {
+  const shapes = new Set(EVENT_TYPES.map((type) => EVENTS[type].data));
+  return (
+    [
+      "# Events",
+      MADE,
+      "Everything that `GET /events` lists and webhooks send. A filter or a webhook endpoint that names another type is refused. What to make of " +
+        "events is in [governance.md](governance.md#what-each-event-means), how they are delivered in [api.md](api.md#events-and-webhooks).",
+      table(
+        ["event", "what has happened", "`data`"],
+        EVENT_TYPES.map((type) => [
+          code(type),
+          EVENTS[type].means,
+          `[${shapeName(EVENTS[type].data)}](#${shapeName(EVENTS[type].data).toLowerCase()})`,
+        ]),
+      ),
+      "## What `data` holds",
+      "The object as of the change, whatever has become of it since; of an object that was removed, as it was last. `previous_attributes` is there where " +
+        "something changed. The types of the members are in the reference (`/reference`).",
+      ...[...shapes].flatMap((shape) => [`### ${shapeName(shape)}`, Object.keys(shape.shape).map(code).join(", ")]),
+    ].join("\n\n") + "\n"
+  );
+}
+
+function shapeName(shape: z.ZodType): string {
+  return z.globalRegistry.get(shape)?.id ?? "";
 }
 
 function placeOf({ method, path }: Endpoint): string {

@@ -89,10 +89,19 @@ class Verification {
     if ("content" in line) return this.#bareDigest(line, seq);
     if (namesOf(line) !== ENTRY) throw new Broken(`entry ${seq} has other members than an entry has`);
     const { hash: _, ...content } = line;
-    const { at } = content;
+    const { at, organizations } = content;
+    if (!this.#mayConcern(organizations))
+      throw new Broken(`entry ${seq} does not concern the organization that this chain is said to be of`);
     if (typeof at !== "string" || at < this.latestAt) throw new Broken(`entry ${seq} is earlier than the one before it`);
     this.latestAt = at;
     return sha256(canonical(content));
+  }
+
+  /** In an organization's export there is content only of what concerns it alone; under `installation`, of what concerns none. */
+  #mayConcern(organizations: Json | undefined): boolean {
+    const [kind, organization = ""] = this.chain.split(" ", 2);
+    if (kind !== "organization") return true;
+    return canonical(organizations ?? null) === canonical(organization === "installation" ? [] : [organization]);
   }
 
   #bareDigest(line: JsonObject, seq: number): string {
@@ -130,7 +139,11 @@ class Verification {
     return [
       `The chain holds: ${entries} entries of '${chain}', after ${begin.seq} up to ${last.seq} (of cell ${JSON.stringify(cell)}, as the header says).`,
       `Head: ${last.hash}`,
-      ...(begin.seq > 0 ? [`Begins after entry ${begin.seq} with hash ${begin.hash}. Of what came before, this says nothing.`] : []),
+      ...(begin.seq > 0
+        ? [
+            `Begins after entry ${begin.seq} with hash ${begin.hash}. Of what came before, this says nothing; nor, of a whole cell, whether these are its entries or its refusals.`,
+          ]
+        : []),
       ...(dropped > 0 ? [`${dropped} entries, the oldest, are without content: it was dropped when its time was up.`] : []),
       ...(withheld > 0 ? [`${withheld} entries are without content because they concern other organizations as well.`] : []),
       this.#verdict(),
@@ -160,8 +173,8 @@ function parseLine(text: string): JsonObject {
   }
   if (!isObject(line)) throw new Broken("a line is not a JSON object");
   // A member that is there twice has two meanings, and only one of them is looked at here.
-  if (canonical(line).length !== text.length)
-    throw new Broken("a line is not as it was exported: a member is there twice, or there is white space");
+  if (JSON.stringify(line) !== text)
+    throw new Broken("a line is not as it was exported: a member is there twice, a value is written otherwise, or there is white space");
   return line;
 }
 

@@ -28,6 +28,9 @@ export interface Answered {
   readonly text: string;
 }
 
+/** What is said about one body at most: a value that fits no choice of many breaks them all. */
+const FAULTS_MAX = 20;
+
 /** What no endpoint answers. */
 const NO_ENDPOINT: Operation = {
   responses: { 404: { content: { "application/json": { schema: { $ref: "#/components/schemas/NotFoundError" } } } } },
@@ -86,7 +89,8 @@ export class PublishedApi {
       const whole = { ...schema, components: this.#document.components } as Schema;
       this.#validators.set(schema, (validator = new Validator(whole, "2020-12", false)));
     }
-    return validator.validate(value).errors.map(({ instanceLocation, keywordLocation }) => `${instanceLocation} breaks ${keywordLocation}`);
+    const { errors } = validator.validate(value);
+    return errors.slice(0, FAULTS_MAX).map(({ instanceLocation, keywordLocation }) => `${instanceLocation} breaks ${keywordLocation}`);
   }
 }
 

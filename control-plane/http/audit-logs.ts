@@ -6,6 +6,7 @@ import type { AuditFilter, AuditScope } from "../ledger/audit-log.ts";
 import { INSTALLATION } from "../ledger/concerned-organizations.ts";
 import type { LedgerContract } from "../ledger/contract.ts";
 import { auditEntrySchema } from "../ledger/view.ts";
+import { recordAuditLogEvent } from "./audit-log-events.ts";
 import { AUDIT_EXPORTS } from "./audit-log-exports.ts";
 import { endpoint, type Section } from "./endpoint.ts";
 import { isoInstant } from "./fields.ts";
@@ -71,6 +72,8 @@ export const auditLogs: Section = {
     }),
 
     ...AUDIT_EXPORTS,
+
+    recordAuditLogEvent,
   ],
 };
 

@@ -1,9 +1,8 @@
 /** Events: what has happened, as one list that only grows at its end. */
 import { z } from "zod";
-import { eventType } from "../../core/event.ts";
 import { isId, PLATFORM_ORGANIZATION_ID } from "../../core/identifier.ts";
 import { eventPage } from "../event-listing.ts";
-import { eventSchema } from "../ledger/view.ts";
+import { eventType, publishedEventSchema } from "../ledger/event-catalogue.ts";
 import { endpoint, type Section } from "./endpoint.ts";
 import { isoInstant } from "./fields.ts";
 import { pageQuery } from "./query.ts";
@@ -32,12 +31,12 @@ export const events: Section = {
         "passed its time, usually within milliseconds.",
       access: "portcullis:events:read",
       query: pageQuery("event", "asc").safeExtend({
-        events: types.optional().describe("Only these types: joined by commas, or repeated."),
+        events: types.optional().describe("Only these types: joined by commas, or repeated. A name that no event has is refused."),
         organization_id: organizationId.optional().describe("Only what concerns this organization."),
         range_start: isoInstant.optional().describe("Not before this time."),
         range_end: isoInstant.optional().describe("Not after this time."),
       }),
-      replies: { 200: pageOf(eventSchema) },
+      replies: { 200: pageOf(publishedEventSchema) },
       handler: async ({ services, query }) => {
         const { cells, now } = services;
         const { events: named = [], organization_id, range_start, range_end } = query;

@@ -1,9 +1,9 @@
 /** Webhook endpoints: where events are sent, and how that went. */
 import { z } from "zod";
-import { eventType } from "../../core/event.ts";
 import { HOME_CELL, mintId } from "../../core/identifier.ts";
 import { assemblePage, walkOf } from "../../core/page.ts";
 import { coversAny } from "../../core/permission.ts";
+import { eventType } from "../ledger/event-catalogue.ts";
 import { deliverySchema, unsignedEndpointSchema } from "../ledger/view.ts";
 import type { SealedWebhookEndpoint } from "../ledger/webhook-endpoints.ts";
 import { mintWebhookSecret, openWebhookSecret, sealWebhookSecret } from "../webhooks/secret.ts";

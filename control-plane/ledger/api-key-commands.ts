@@ -105,7 +105,12 @@ export function enableApiKey(transaction: Transaction, { id }: Of<"enable_api_ke
 }
 
 /** A key that is disabled already stays so since then. The entry is written all the same: when the call returns, it is in force. */
-function setDisabledAt(transaction: Transaction, id: string, entryType: string, atMs: number | null): Record<string, unknown> {
+function setDisabledAt(
+  transaction: Transaction,
+  id: string,
+  entryType: "api_key.disabled" | "api_key.enabled",
+  atMs: number | null,
+): Record<string, unknown> {
   const { sql } = transaction;
   const key = unrevokedKey(sql, id) ?? missing(id);
   requireMayGovern(transaction, key);
@@ -173,7 +178,11 @@ interface NewKey {
   readonly imported: boolean;
 }
 
-function insertKey(transaction: Transaction, key: NewKey, entryType = "api_key.created"): Record<string, unknown> {
+function insertKey(
+  transaction: Transaction,
+  key: NewKey,
+  entryType: "api_key.created" | "installation.bootstrapped" = "api_key.created",
+): Record<string, unknown> {
   const { sql, nowMs, actor } = transaction;
   const { id, owner, name, permissions, expires_at_ms, minted, attributes, imported } = key;
   const organizationId = owner.type === "user" ? owner.organization_id : owner.id;

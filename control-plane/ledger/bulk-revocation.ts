@@ -42,9 +42,15 @@ export function bulkRevokeApiKeys(
     refuse("preview_outdated", "The keys that match are not those of the preview any more. Look at a new one, and repeat.", "confirmation");
   if (ids.length === 0) return { count: 0 };
   const { sql: where, values } = conditionOf(filter);
-  const said = { filter, ...digest, ...(ids.length <= IDS_IN_ENTRY_MAX && { ids }) };
+  const { organization_id } = filter;
+  const said = {
+    ...(organization_id !== undefined && { organization_id }),
+    filter,
+    ...digest,
+    ...(ids.length <= IDS_IN_ENTRY_MAX && { ids }),
+  };
   // One over all organizations is the installation's business: no organization may read of another's keys.
-  const concerned = filter.organization_id === undefined ? [] : [filter.organization_id];
+  const concerned = organization_id === undefined ? [] : [organization_id];
   const seq = transaction.append("api_key.bulk_revoked", "api_keys", said, concerned);
   sql.exec(
     `UPDATE api_keys SET revoked_seq = ?, updated_at_ms = ?, updated_by_type = ?, updated_by_id = ? WHERE ${where}`,

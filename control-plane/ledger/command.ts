@@ -4,6 +4,7 @@
  * exist, may the owner hold it) is checked inside the transaction.
  */
 import type { Route } from "../../core/route.ts";
+import type { CustomerEvent } from "./customer-events.ts";
 import type { ReceiptView } from "./view.ts";
 
 /** Who caused an entry. */
@@ -239,7 +240,9 @@ export type Command =
       readonly id: string;
       readonly version: number;
       readonly reason: "gone" | "sustained_failure";
-    };
+    }
+  // The audit log, in an organization's cell
+  | { readonly type: "record_customer_event"; readonly organization_id: string; readonly event: CustomerEvent };
 
 /** A command with who sends it and how it is recognised when it comes again. */
 export interface CommandEnvelope {

@@ -1,15 +1,20 @@
 /**
  * The record of what was refused to callers that are known: a journal of its own, hash-chained like the ledger and apart from it, for
- * a refusal changes nothing and must not move what is stamped by the ledger's entries. A caller can fill it only slowly: what
- * is beyond the allowance is counted, and the caller's next record says how many there were.
+ * a refusal changes nothing and must not move what is stamped by the ledger's entries. A caller can fill it only slowly, and so can
+ * all callers together whom one customer can make: what is beyond the allowance is counted, and the caller's next record says how many there were.
  */
 import type { Actor } from "./command.ts";
 import { append } from "./journal.ts";
 
-/** Refusals recorded at once, per caller. */
-const ALLOWANCE = 20;
-/** How long until one more may be recorded, in ms. */
-const ALLOWANCE_REFILL_MS = 60_000;
+/** How many refusals are recorded at once, and how long until there may be one more, in ms. */
+interface Allowance {
+  readonly atOnce: number;
+  readonly refillMs: number;
+}
+
+const OF_CALLER: Allowance = { atOnce: 20, refillMs: 60_000 };
+/** Of all together who come through one organization's widgets: whoever can make users there can make as many callers. */
+const OF_WIDGETS: Allowance = { atOnce: 200, refillMs: 6_000 };
 
 /** What was refused, to whom and why; never what was sent. */
 export interface Denial {
@@ -28,27 +33,47 @@ export interface Denial {
 /** Records a refusal, or counts it. Inside a transaction. */
 export function recordDenial(sql: SqlStorage, denial: Denial, organizations: readonly string[], nowMs: number): void {
   const { actor, type, targets, operation, code, missing_permissions, request_id } = denial;
-  const unrecorded = takeAllowance(sql, actor.id, nowMs);
-  if (unrecorded === undefined) return;
-  const payload = { operation, code, missing_permissions, targets, request_id, unrecorded_before: unrecorded };
-  append(sql, "denials", nowMs, { actor, type, subject: targets[0] ?? operation, organizations, payload });
+  const { self_serve } = actor;
+  const ofCaller = meter(sql, actor.id, OF_CALLER, nowMs);
+  const ofWidgets = self_serve && meter(sql, `widgets of ${self_serve.organization_id}`, OF_WIDGETS, nowMs);
+  const isRecorded = [ofCaller, ofWidgets].every((each) => each === undefined || each.available >= 1);
+  for (const each of [ofCaller, ofWidgets]) if (each) note(sql, each, isRecorded, nowMs);
+  if (!isRecorded) return;
+  const payload = { operation, code, missing_permissions, targets, request_id, unrecorded_before: ofCaller.unrecorded };
+  append(sql, "denials", nowMs, {
+    actor: { type: actor.type, id: actor.id },
+    type,
+    subject: targets[0] ?? operation,
+    organizations,
+    payload,
+  });
 }
 
-/** How many refusals of the caller were not recorded since the last that was; undefined if this one is not to be recorded either. */
-function takeAllowance(sql: SqlStorage, actorId: string, nowMs: number): number | undefined {
+/** What is left of an allowance. */
+interface Meter {
+  readonly name: string;
+  readonly available: number;
+  /** Refusals that were not recorded since the last one that was. */
+  readonly unrecorded: number;
+}
+
+function meter(sql: SqlStorage, name: string, { atOnce, refillMs }: Allowance, nowMs: number): Meter {
   const [row] = sql
-    .exec<{ left_over: number; at_ms: number; unrecorded: number }>("SELECT * FROM denial_allowances WHERE actor_id = ?", actorId)
+    .exec<{ left_over: number; at_ms: number; unrecorded: number }>("SELECT * FROM denial_allowances WHERE actor_id = ?", name)
     .toArray();
-  const refilled = row ? row.left_over + Math.max(0, nowMs - row.at_ms) / ALLOWANCE_REFILL_MS : ALLOWANCE;
-  const available = Math.min(ALLOWANCE, refilled);
-  const isRecorded = available >= 1;
-  const unrecorded = row?.unrecorded ?? 0;
+  if (!row) return { name, available: atOnce, unrecorded: 0 };
+  const refilled = row.left_over + Math.max(0, nowMs - row.at_ms) / refillMs;
+  return { name, available: Math.min(atOnce, refilled), unrecorded: row.unrecorded };
+}
+
+function note(sql: SqlStorage, { name, available, unrecorded }: Meter, isRecorded: boolean, nowMs: number): void {
+  const [left, since] = isRecorded ? [available - 1, 0] : [available, unrecorded + 1];
   sql.exec(
-    "INSERT OR REPLACE INTO denial_allowances VALUES (?, ?, ?, ?)",
-    actorId,
-    isRecorded ? available - 1 : available,
-    Math.max(nowMs, row?.at_ms ?? 0),
-    isRecorded ? 0 : unrecorded + 1,
+    `INSERT INTO denial_allowances VALUES (?, ?, ?, ?) ON CONFLICT (actor_id)
+     DO UPDATE SET left_over = excluded.left_over, at_ms = max(at_ms, excluded.at_ms), unrecorded = excluded.unrecorded`,
+    name,
+    left,
+    nowMs,
+    since,
   );
-  return isRecorded ? unrecorded : undefined;
 }

@@ -23,6 +23,7 @@ import { apiKeyStored, apiKeyView } from "./api-keys.ts";
 import { permissionView, roleView } from "./catalogue.ts";
 import { endedKeys, type EndedKey } from "./ended-keys.ts";
 import { isoTime } from "./iso-time.ts";
+import { organizationRoleInEvents } from "./organization-roles.ts";
 import { membershipView, organizationView, userView } from "./tenancy.ts";
 import { webhookEndpointInEvents } from "./webhook-endpoints.ts";
 import type { EventView } from "./view.ts";
@@ -44,11 +45,11 @@ export interface EventRow extends Record<string, SqlStorageValue> {
 }
 
 /** Notes that an entry about to change state is an event. Only inside the entry's transaction, before the change. */
-export function noteEvent(sql: SqlStorage, seq: number, entryType: string, subject: string): void {
+export function noteEvent(sql: SqlStorage, seq: number, entryType: string, subject: string, said: Data): void {
   sealEvents(sql);
   const type = eventTypeOfEntry(entryType);
   if (type === undefined) return;
-  const before = objectOf(sql, type, subject);
+  const before = objectOf(sql, type, subject, said);
   // Where the ledger's end was cut off there is an event of this number; that is for the chain to tell, and must not keep a key from being revoked.
   sql.exec(
     "INSERT OR REPLACE INTO events (seq, at_ms, type, subject, before) SELECT seq, at_ms, ?, ?, ? FROM entries WHERE seq = ?",
@@ -66,7 +67,7 @@ export function sealEvents(sql: SqlStorage): void {
   );
   for (const { seq, type, subject, before, payload } of open.toArray()) {
     const said = JSON.parse(payload) as Data;
-    const data = dataOf(before === null ? undefined : (JSON.parse(before) as Data), objectOf(sql, type, subject), said);
+    const data = dataOf(before === null ? undefined : (JSON.parse(before) as Data), objectOf(sql, type, subject, said), said);
     const endsKeys = endedKeys(sql, { seq, type, subject }, { first: 1, last: PART_MAX, ascending: true, limit: 1 }).length;
     sql.exec(
       "UPDATE events SET data = ?, organization_id = ?, ends_keys = ?, before = NULL WHERE seq = ?",
@@ -130,12 +131,12 @@ function dataOf(before: Data | undefined, after: Data | undefined, said: Data): 
 }
 
 /** The object that events of a type are about, as the cell has it at this moment. */
-function objectOf(sql: SqlStorage, type: string, subject: string): Data | undefined {
-  const view = viewOf(sql, objectKindOf(type), subject);
+function objectOf(sql: SqlStorage, type: string, subject: string, said: Data): Data | undefined {
+  const view = viewOf(sql, objectKindOf(type), subject, said);
   return view ? { ...view } : undefined;
 }
 
-function viewOf(sql: SqlStorage, kind: string, subject: string): object | null | undefined {
+function viewOf(sql: SqlStorage, kind: string, subject: string, said: Data): object | null | undefined {
   switch (kind) {
     case "api_key":
       return apiKeyView(sql, subject) ?? apiKeyStored(sql, subject);
@@ -151,6 +152,8 @@ function viewOf(sql: SqlStorage, kind: string, subject: string): object | null |
       return roleView(sql, subject);
     case "webhook_endpoint":
       return webhookEndpointInEvents(sql, subject);
+    case "organization_role":
+      return organizationRoleInEvents(sql, String(said["organization_id"]), subject);
     default:
       return undefined;
   }

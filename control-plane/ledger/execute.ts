@@ -2,6 +2,7 @@
 import * as apiKeys from "./api-key-commands.ts";
 import * as catalogue from "./catalogue-commands.ts";
 import type { Command, CommandEnvelope, Outcome } from "./command.ts";
+import { recordCustomerEvent } from "./customer-events.ts";
 import { latestSeq } from "./journal.ts";
 import * as memberships from "./membership-commands.ts";
 import * as organizations from "./organization-commands.ts";
@@ -165,5 +166,7 @@ function handle(transaction: Transaction, command: Command): Record<string, unkn
       return webhooks.deleteWebhookEndpoint(transaction, command);
     case "disable_webhook_endpoint":
       return webhooks.disableWebhookEndpoint(transaction, command);
+    case "record_customer_event":
+      return recordCustomerEvent(transaction, command);
   }
 }

@@ -62,7 +62,12 @@ export function resumeOrganization(transaction: Transaction, { id }: Of<"resume_
 }
 
 /** Either way copies from before are void: the ones that let pass, and the ones that keep from passing. */
-function setSuspendedAt(transaction: Transaction, id: string, entryType: string, atMs: number | null): Record<string, unknown> {
+function setSuspendedAt(
+  transaction: Transaction,
+  id: string,
+  entryType: "organization.suspended" | "organization.resumed",
+  atMs: number | null,
+): Record<string, unknown> {
   const { sql, nowMs } = transaction;
   const { name, suspended_at } = customerOrganization(transaction, id);
   const seq = transaction.append(entryType, id, { id, name, previous_attributes: { suspended_at } });

@@ -14,6 +14,12 @@ function organizationRoleView(sql: SqlStorage, organizationId: string, slug: str
   return row ? toRole(row, "OrganizationRole") : null;
 }
 
+/** A role of the organization's own as its events show it, or null. */
+export function organizationRoleInEvents(sql: SqlStorage, organizationId: string, slug: string): Record<string, unknown> | null {
+  const view = organizationRoleView(sql, organizationId, slug);
+  return view && { ...view, object: "organization_role", organization_id: organizationId };
+}
+
 /** The role that a member of the organization has by this slug: the organization's own, or one of the installation; null for neither. */
 export function applicableRole(sql: SqlStorage, organizationId: string, slug: string): RoleView | null {
   return organizationRoleView(sql, organizationId, slug) ?? roleView(sql, slug);

@@ -2,6 +2,7 @@
 import type { Subject } from "../../core/floor.ts";
 import type { Actor, Refusal } from "./command.ts";
 import { concernedOrganizations, linkToOrganizations } from "./concerned-organizations.ts";
+import type { EntryType } from "./event-catalogue.ts";
 import { noteEvent } from "./events.ts";
 import { raiseFloor } from "./floors.ts";
 import { openReceipt, type Awaited } from "./in-force.ts";
@@ -41,13 +42,13 @@ export class Transaction {
    * Writes the command's entry, with the reason where one was given, and notes its event. Before any state is changed: the event tells
    * what was there before. Whom it concerns follows from subject and payload, unless there is more to be said.
    */
-  append(type: string, subject: string, payload: Record<string, unknown>, concerned?: readonly string[]): number {
+  append(type: EntryType, subject: string, payload: Record<string, unknown>, concerned?: readonly string[]): number {
     const reasoned = this.#reason === undefined ? payload : { ...payload, reason: this.#reason };
     const organizations = concerned ?? concernedOrganizations(this.sql, subject, payload);
     const entry = { actor: this.actor, type, subject, organizations, payload: reasoned };
     const link = append(this.sql, "entries", this.nowMs, entry);
     linkToOrganizations(this.sql, entry, link);
-    noteEvent(this.sql, link.seq, type, subject);
+    noteEvent(this.sql, link.seq, type, subject, payload);
     return link.seq;
   }
 

@@ -146,6 +146,13 @@ export const roleSchema = z
   .meta({ id: "Role" });
 export type RoleView = View<typeof roleSchema>;
 
+/** A role that an organization made for itself, as its events show it: it says whose it is. */
+export const organizationRoleInEventsSchema = roleSchema.extend({
+  object: z.literal("organization_role"),
+  organization_id: idOf("org"),
+  type: z.literal("OrganizationRole"),
+});
+
 /** What would end with something, and the keys among it that were used last. */
 export const endingPreviewSchema = z
   .object({
@@ -198,17 +205,15 @@ export interface RevocationPreview {
 
 // Events and webhooks
 
-/** What an entry tells the outside. */
-export const eventSchema = z
-  .object({
-    object: z.literal("event"),
-    id: idOf("event").describe("Its place in the order of all events."),
-    event: z.string(),
-    data: z.record(z.string(), z.unknown()).describe("The object as of the change, with `previous_attributes` where some changed."),
-    created_at: time,
-    context: z.object({ actor: z.object({ id: z.string(), source: z.enum(["api", "dashboard", "system"]), name: z.null() }) }),
-  })
-  .meta({ id: "Event" });
+/** What an entry tells the outside, whatever its type. */
+export const eventSchema = z.object({
+  object: z.literal("event"),
+  id: idOf("event").describe("Its place in the order of all events."),
+  event: z.string(),
+  data: z.record(z.string(), z.unknown()),
+  created_at: time,
+  context: z.object({ actor: z.object({ id: z.string(), source: z.enum(["api", "dashboard", "system"]), name: z.null() }) }),
+});
 export type EventView = View<typeof eventSchema>;
 
 /** A webhook endpoint as the ledger shows it: without its secret, which only the sender of deliveries and the API can open. */

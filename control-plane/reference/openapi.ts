@@ -8,6 +8,7 @@ import { errorsOf } from "./declared-errors.ts";
 import { errorSchemas, errorSchemaName } from "./error-schemas.ts";
 import { HEADERS, headersOf, requestHeaders, type Header } from "./headers.ts";
 import { JsonSchemas, type JsonSchema } from "./json-schemas.ts";
+import { DELIVERY_HEADERS, webhooks, type Webhook } from "./webhooks.ts";
 
 /** A parameter in the path, the query or a header. */
 export interface Parameter {
@@ -50,8 +51,10 @@ export interface OpenApiDocument {
   readonly servers: readonly { readonly url: string }[];
   readonly tags: readonly { readonly name: string }[];
   readonly paths: Readonly<Record<string, Readonly<Record<string, Operation>>>>;
+  readonly webhooks: Readonly<Record<string, Webhook>>;
   readonly components: {
     readonly schemas: Readonly<Record<string, JsonSchema>>;
+    readonly parameters: Readonly<Record<string, Parameter>>;
     readonly headers: Readonly<Record<string, Header>>;
     readonly securitySchemes: Readonly<Record<string, unknown>>;
   };
@@ -90,7 +93,8 @@ export function openApiDocument(sections: readonly Section[]): OpenApiDocument {
     servers: [{ url: "/" }],
     tags: sections.map(({ title }) => ({ name: title })),
     paths,
-    components: { schemas: schemas.shared, headers: HEADERS, securitySchemes: SECURITY_SCHEMES },
+    webhooks: webhooks(),
+    components: { schemas: schemas.shared, parameters: DELIVERY_HEADERS, headers: HEADERS, securitySchemes: SECURITY_SCHEMES },
   };
 }
 

@@ -12,9 +12,10 @@ nav { position: sticky; top: 0; height: 100vh; overflow: auto; padding: 1.5rem 1
   background: var(--panel); font-size: .875rem; }
 nav h2 { margin: 1.25rem 0 .25rem; font-size: .75rem; letter-spacing: .06em; text-transform: uppercase; color: var(--faint); }
 nav ul { margin: 0; padding: 0; list-style: none; }
-nav a { display: block; padding: .15rem .4rem; border-radius: .3rem; color: inherit; text-decoration: none; }
+nav a { display: block; padding: .15rem .4rem; border-radius: .3rem; color: inherit; text-decoration: none; overflow-wrap: anywhere; }
 nav a:hover, nav a:focus-visible { background: var(--line); }
 main { padding: 2rem clamp(1rem, 4vw, 3.5rem) 6rem; max-width: 62rem; }
+h1, h3 { overflow-wrap: anywhere; }
 h1 { margin: 0 0 .5rem; font-size: 1.9rem; line-height: 1.2; }
 main h2 { margin: 3.5rem 0 0; padding-bottom: .4rem; border-bottom: 2px solid var(--line); font-size: 1.4rem; }
 article { margin: 2rem 0; padding: 1.25rem 1.5rem; border: 1px solid var(--line); border-radius: .6rem; }

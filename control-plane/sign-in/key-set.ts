@@ -4,6 +4,7 @@
  * that finds another one fetching looks every few milliseconds whether the keys have come.
  */
 import { createLocalJWKSet, errors, type JWTVerifyGetKey, type JSONWebKeySet } from "jose";
+import { boundedText } from "../../platform/bounded-text.ts";
 
 /** What the key set needs from outside. */
 export interface KeySetPorts {
@@ -92,19 +93,6 @@ export class KeySet {
       throw new Error(`status ${response.status}`);
     }
     // What is no key set is refused by jose.
-    return JSON.parse(await boundedText(response)) as JSONWebKeySet;
+    return JSON.parse(await boundedText(response, BYTES_MAX)) as JSONWebKeySet;
   }
-}
-
-async function boundedText({ body }: Response): Promise<string> {
-  if (!body) return "";
-  const decoder = new TextDecoder();
-  let text = "";
-  let bytes = 0;
-  for await (const chunk of body) {
-    bytes += chunk.length;
-    if (bytes > BYTES_MAX) throw new Error(`more than ${BYTES_MAX} bytes`);
-    text += decoder.decode(chunk, { stream: true });
-  }
-  return text + decoder.decode();
 }

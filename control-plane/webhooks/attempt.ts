@@ -27,6 +27,8 @@ export interface Attempt {
   readonly body: string;
   /** Null when they could not be read. */
   readonly secrets: SigningSecrets | null;
+  /** Whether it is still to be made: settings may change while the host is looked up. */
+  readonly isWanted: () => boolean;
 }
 
 /** How it went. */
@@ -45,19 +47,21 @@ const SIGNING: SigningPorts = {
   toHex: (bytes) => Buffer.from(bytes).toString("hex"),
 };
 
-/** Makes an attempt. Never throws. */
-export async function attempt(what: Attempt, ports: AttemptPorts): Promise<AttemptResult> {
+/** Makes an attempt, or answers undefined if it is not wanted any more when it would begin. Never throws. */
+export async function attempt(what: Attempt, ports: AttemptPorts): Promise<AttemptResult | undefined> {
   const atMs = ports.now();
-  const { status, error } = await send(what, atMs, ports);
+  const isAllowed = (await ports.destinations.faultOf(what.url)) === undefined;
+  // From here to the request nothing is waited for.
+  if (!what.isWanted()) return undefined;
+  const { status, error } = isAllowed ? await send(what, atMs, ports) : ({ status: null, error: "destination_not_allowed" } as const);
   return { atMs, durationMs: Math.max(0, ports.now() - atMs), status, error };
 }
 
 async function send(
   { url, eventId, body, secrets }: Attempt,
   atMs: number,
-  { fetch, timeout, destinations }: AttemptPorts,
+  { fetch, timeout }: AttemptPorts,
 ): Promise<Pick<AttemptResult, "status" | "error">> {
-  if ((await destinations.faultOf(url)) !== undefined) return { status: null, error: "destination_not_allowed" };
   if (secrets === null) return { status: null, error: "secret_unreadable" };
   const headers = {
     "Content-Type": "application/json",

@@ -53,8 +53,11 @@ const SCHEMA = `
 /** No earlier delivery about the same object is pending. */
 const IS_NEXT = "NOT EXISTS (SELECT 1 FROM deliveries e WHERE e.status = 'pending' AND e.ordering = d.ordering AND e.number < d.number)";
 
-/** Most pending deliveries; what is beyond stays in the cells. */
-const PENDING_MAX = 1_000;
+/**
+ * Most pending deliveries; what is beyond stays in the cells, so those that wait for an earlier one about their object must leave room for
+ * others. Finding what is due looks past each of them, some milliseconds when all of these wait.
+ */
+const PENDING_MAX = 10_000;
 /** How long the log is kept, in ms. */
 const LOG_KEPT_MS = 30 * 24 * 60 * 60 * 1_000;
 const FORGOTTEN_AT_ONCE = 1_000;

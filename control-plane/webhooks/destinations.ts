@@ -1,12 +1,20 @@
 /** Whether a URL may be sent webhooks: by its form, and by the addresses its host has at this moment. */
 import { isPublicAddress } from "../../core/webhook/address.ts";
 import { faultOfDestination } from "../../core/webhook/destination.ts";
+import { boundedText } from "../../platform/bounded-text.ts";
 import { withDeadline } from "../../platform/deadline.ts";
 
 /** What a resolver may take to answer, in ms. */
 const RESOLVER_TIMEOUT_MS = 5_000;
+/** Larger than any message of the DNS is in JSON. */
+const ANSWER_BYTES_MAX = 256 * 1024;
 /** Record types that a connection follows, with their numbers in an answer. */
 const ADDRESS_RECORDS = { A: 1, AAAA: 28 } as const;
+
+/** As much as is needed of an answer in `application/dns-json`. */
+interface DnsAnswer {
+  readonly Answer?: readonly { readonly type: number; readonly data: string }[];
+}
 
 /** Settings and what is needed to look a name up. */
 interface DestinationPorts {
@@ -54,10 +62,15 @@ export class Destinations {
     const question = new URL(resolver);
     question.searchParams.set("name", host);
     question.searchParams.set("type", type);
-    const asked = this.#ports.fetch(question.href, { headers: { Accept: "application/dns-json" }, redirect: "manual" });
-    const response = await withDeadline(asked, RESOLVER_TIMEOUT_MS);
-    if (!response.ok) throw new Error(`the resolver answered ${response.status}`);
-    const { Answer = [] } = (await response.json()) as { Answer?: readonly { type: number; data: string }[] };
+    const { Answer = [] } = await withDeadline(this.#ask(question.href), RESOLVER_TIMEOUT_MS);
     return Answer.filter((record) => record.type === ADDRESS_RECORDS[type]).map((record) => record.data);
+  }
+
+  /** The whole answer: a resolver that begins one and does not end it must not hold a delivery up. */
+  async #ask(question: string): Promise<DnsAnswer> {
+    const signal = AbortSignal.timeout(RESOLVER_TIMEOUT_MS);
+    const response = await this.#ports.fetch(question, { headers: { Accept: "application/dns-json" }, redirect: "manual", signal });
+    if (!response.ok) throw new Error(`the resolver answered ${response.status}`);
+    return JSON.parse(await boundedText(response, ANSWER_BYTES_MAX)) as DnsAnswer;
   }
 }

@@ -80,11 +80,11 @@ export class WebhookDispatcher extends DurableObject<DispatcherEnv> implements D
   }
 
   async configure(settings: EndpointSettings): Promise<void> {
-    const before = this.#state.settings;
+    const wasStanding = this.#state.settings !== undefined && !this.#state.isSending;
     this.#storage.transactionSync(() => {
       if (!this.#state.take(settings)) return;
       if (settings.status === "deleted") this.#queue.clear();
-      if (settings.status === "enabled" && before?.status === "disabled") this.#queue.beginAnew(this.#ports.now());
+      if (settings.status === "enabled" && wasStanding) this.#queue.beginAnew(this.#ports.now());
     });
     if (this.#state.settings?.status !== "deleted") await this.#subscribe();
     await this.#arm();
@@ -186,12 +186,14 @@ export class WebhookDispatcher extends DurableObject<DispatcherEnv> implements D
     const { settings } = this.#state;
     if (!settings) return;
     const secrets = await this.#secrets(settings);
-    const what = { url: settings.endpoint_url, eventId: id, body, secrets };
+    const isCurrent = () => this.#state.settings?.version === settings.version;
+    const what = { url: settings.endpoint_url, eventId: id, body, secrets, isWanted: () => isCurrent() && this.#state.isSending };
     const result = await attempt(what, { ...this.#ports, destinations: this.#destinations });
-    this.#storage.transactionSync(() => this.#settle(number, result));
+    if (result) this.#storage.transactionSync(() => this.#settle(number, result, isCurrent()));
   }
 
-  #settle(number: number, result: AttemptResult): void {
+  /** Notes how an attempt went. What it met under settings that have changed since does not speak against the present ones. */
+  #settle(number: number, result: AttemptResult, isCurrent: boolean): void {
     if (!this.#queue.isPending(number)) return;
     if (result.error === null) {
       this.#queue.delivered(number, result);
@@ -199,6 +201,7 @@ export class WebhookDispatcher extends DurableObject<DispatcherEnv> implements D
       return;
     }
     const exhausted = this.#queue.failed(number, result, this.#ports.random());
+    if (!isCurrent) return exhausted && this.#queue.beginAnew(this.#ports.now());
     if (result.error === "gone") this.#state.giveUp("gone");
     else if (exhausted && isSustainedFailure(exhausted.firstAttemptAtMs, this.#state.lastSuccessAtMs))
       this.#state.giveUp("sustained_failure");

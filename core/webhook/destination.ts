@@ -29,6 +29,8 @@ const PRIVATE_SUFFIXES = [
   "in-addr.arpa",
   "ip6.arpa",
   "onion",
+  "svc",
+  "test",
   "invalid",
 ] as const;
 const LOOPBACK = /^(?:localhost|127\.\d+\.\d+\.\d+|\[::1\])$/;
@@ -49,5 +51,7 @@ export function faultOfDestination(parts: UrlParts, loopbackToo: boolean): strin
 function faultOfName(name: string): string | undefined {
   if (PRIVATE_SUFFIXES.some((suffix) => name === suffix || name.endsWith(`.${suffix}`))) return "must name a public host";
   if (!name.includes(".")) return "must name a public host, with its domain";
+  // What a resolver makes of `localhost..` is its own affair.
+  if (name.split(".").includes("")) return "must name a public host, without empty labels";
   return undefined;
 }

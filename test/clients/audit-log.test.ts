@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { startTestSystem, type TestSystem } from "../system.ts";
+import { sdk } from "./workos-client.ts";
 
 const SCRIPT = path.resolve(import.meta.dirname, "../../local/verify-audit-log.ts");
 const folder = mkdtempSync(path.join(tmpdir(), "audit-log-"));
@@ -41,11 +42,20 @@ it("a cell, an organization and what was refused verify, and a head noted once h
   const place = `/organizations/${system.organizationId}/audit_log.ndjson`;
   const first = await download(place);
   const head = /Head: ([0-9a-f]{64})/.exec(verify(first).said)?.[1] ?? "";
+  await sdk(system.controlPlane, system.adminKey).auditLogs.createEvent(system.organizationId, {
+    action: "document.shared",
+    occurredAt: new Date(),
+    actor: { type: "user", id: "user_42" },
+    targets: [{ type: "document", id: "document \u2028 7" }],
+    context: { location: "203.0.113.7", userAgent: "Mozilla/5.0" },
+    metadata: { pages: 1e20, title: "a\ud800b" },
+  });
   await call("DELETE", `/api_keys/${made.id}`);
   await call("DELETE", `/api_keys/${made.id}`);
   const later = verify(await download(place), "--head", head);
   expect([later.status, later.said]).toEqual([0, expect.stringMatching(/Everything up to entry \d+ is as it was/)]);
   const whole = await download(place);
+  expect(whole).toContain('"type":"customer.document.shared"');
   const tampered = whole.replace(`"subject":"${made.id}"`, '"subject":"somebody else\'s"');
   expect(tampered).not.toBe(whole);
   expect(verify(tampered, "--head", head)).toMatchObject({ status: 1 });

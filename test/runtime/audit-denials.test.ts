@@ -17,6 +17,7 @@ const MINUTE_MS = 60_000;
 const REPLY_SEAL_KEY = "BBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBA";
 /** As the docs say. */
 const RECORDED_AT_ONCE = 20;
+const RECORDED_AT_ONCE_OF_ORGANIZATION = 200;
 
 let installation: Installation;
 const logged: string[] = [];
@@ -112,6 +113,41 @@ describe("a refusal", () => {
       ["deleteApiKey", []],
     ]);
     expect(JSON.stringify(await everythingStored())).not.toContain(strayed);
+  });
+
+  it("is on record only so often for all who come through one organization's widgets", async () => {
+    const ledger = env.LEDGER.getByName("cell-1");
+    const [crowded, quiet] = [newId("org", 1), newId("org", 1)];
+    const refuse = async (id: string, organization_id: string | null) => {
+      const self_serve = { keys: "user", organization_id: organization_id ?? "", user_id: id } as const;
+      const actor = { type: "user", id, ...(organization_id !== null && { self_serve }) } as const;
+      const said = {
+        type: "command.refused",
+        operation: "revoke",
+        code: "entity_not_found",
+        missing_permissions: [],
+        targets: [],
+      } as const;
+      await ledger.recordDenial({ ...said, actor, request_id: "req_1" }, [organization_id ?? PLATFORM_ORGANIZATION_ID]);
+    };
+    const recorded = async (organization_id: string) =>
+      runInDurableObject(ledger, (_, { storage }) =>
+        storage.sql.exec("SELECT payload FROM denials WHERE organizations = ? ORDER BY seq", JSON.stringify([organization_id])).toArray(),
+      );
+    const startMs = Date.now() + MINUTE_MS;
+    vi.useFakeTimers({ toFake: ["Date"], now: startMs });
+    for (let n = 0; n < RECORDED_AT_ONCE_OF_ORGANIZATION + 50; n += 1) await refuse(`user_${n}`, crowded);
+    expect(await recorded(crowded)).toHaveLength(RECORDED_AT_ONCE_OF_ORGANIZATION);
+    await refuse("user_quiet", quiet);
+    expect(await recorded(quiet)).toHaveLength(1);
+    await refuse("an admin", null);
+    expect(await recorded(PLATFORM_ORGANIZATION_ID)).toHaveLength(1);
+    vi.setSystemTime(startMs + MINUTE_MS);
+    const last = `user_${RECORDED_AT_ONCE_OF_ORGANIZATION + 49}`;
+    await refuse(last, crowded);
+    expect(JSON.parse(String((await recorded(crowded)).at(-1)?.["payload"]))).toMatchObject({ unrecorded_before: 1 });
+    for (let n = 0; n < 50; n += 1) await refuse(`user_${n}`, crowded);
+    expect(await recorded(crowded)).toHaveLength(RECORDED_AT_ONCE_OF_ORGANIZATION + 10);
   });
 
   it("is on record only so often per caller; the next record says how many were not", async () => {

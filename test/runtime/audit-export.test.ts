@@ -10,6 +10,7 @@ import type { LedgerContract } from "../../control-plane/ledger/contract.ts";
 import { Transaction } from "../../control-plane/ledger/transaction.ts";
 import { contentDigest, firstHash, linkHash } from "../../core/audit/chain.ts";
 import { canonicalJson } from "../../core/audit/canonical-json.ts";
+import { foreignEntry } from "./foreign-entries.ts";
 import { install, type Installation, type Json } from "./installation.ts";
 
 const CELL = 1;
@@ -20,7 +21,7 @@ async function fill(organization_id: string, entries: number, payload: Json = {}
   await runInDurableObject(env.LEDGER.getByName(`cell-${CELL}`), (_, state) =>
     state.storage.transactionSync(() => {
       for (let n = 0; n < entries; n += 1)
-        new Transaction(state.storage.sql, Date.now(), { type: "api_key", id: actorId }).append("test.done", subject, {
+        new Transaction(state.storage.sql, Date.now(), { type: "api_key", id: actorId }).append(foreignEntry("test.done"), subject, {
           organization_id,
           n,
           ...payload,

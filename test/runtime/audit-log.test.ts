@@ -11,6 +11,7 @@ import { migrateToAuditLog } from "../../control-plane/ledger/audit-schema.ts";
 import { CHAIN_START, latestSeq, readEntries } from "../../control-plane/ledger/journal.ts";
 import { Transaction } from "../../control-plane/ledger/transaction.ts";
 import type { AuditEntryView } from "../../control-plane/ledger/view.ts";
+import { foreignEntry } from "./foreign-entries.ts";
 import { envelope, minted, newId, replyOf } from "./ledger-commands.ts";
 
 const CELL = 1;
@@ -128,7 +129,7 @@ describe("a list", () => {
         state.storage.transactionSync(() => {
           const { sql } = state.storage;
           for (let nth = 0; nth < 5; nth += 1)
-            new Transaction(sql, atMs + (nth % 2), { type: "system", id: "merge" }).append("test.done", `${at}`, { nth });
+            new Transaction(sql, atMs + (nth % 2), { type: "system", id: "merge" }).append(foreignEntry("test.done"), `${at}`, { nth });
         }),
       );
     const ask = async (asked: Partial<PageRequest>) => {
@@ -158,7 +159,7 @@ describe("of 20,000 entries", () => {
           const actor = { type: "api_key", id: n % 50 === 7 ? "admin" : "settings_page" } as const;
           const type = n % 40 === 3 || n % 400 === 7 ? "api_key.revoked" : "api_key.updated";
           const organization_id = n % 100 === 0 ? "org_quiet" : BUSY;
-          new Transaction(sql, FROM_MS + n, actor).append(type, `key-${n % 5_000}`, { organization_id, n });
+          new Transaction(sql, FROM_MS + n, actor).append(foreignEntry(type), `key-${n % 5_000}`, { organization_id, n });
         }
       }),
     );

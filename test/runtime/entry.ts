@@ -13,7 +13,7 @@ import { WebhookDispatcher as RealWebhookDispatcher, type DispatcherEnv } from "
 import { PublishedApi } from "../published-api.ts";
 import { faultyKv } from "./faulty-kv.ts";
 import { ledgerFaults, suffer } from "./ledger-faults.ts";
-import { webhookWorld } from "./webhook-world.ts";
+import { RESOLVER, webhookWorld } from "./webhook-world.ts";
 
 export { LedgerReader } from "../../control-plane/index.ts";
 
@@ -83,9 +83,9 @@ export class LedgerReplica extends RealLedgerReplica {
   }
 }
 
-/** The dispatcher in a world of its own: its clock, and the receivers it meets. */
+/** The dispatcher in a world of its own: its clock, its resolver, and the receivers it meets. */
 export class WebhookDispatcher extends RealWebhookDispatcher {
   constructor(ctx: DurableObjectState, env: DispatcherEnv) {
-    super(ctx, env, webhookWorld.ports);
+    super(ctx, { ...env, WEBHOOK_RESOLVER: `https://${RESOLVER}/dns-query` } as DispatcherEnv, webhookWorld.ports);
   }
 }

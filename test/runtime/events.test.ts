@@ -12,6 +12,7 @@ import type { EventView } from "../../control-plane/ledger/view.ts";
 import { placeOfEvent } from "../../core/event.ts";
 import { cellOfOrganization } from "../../core/identifier.ts";
 import type { Page, PageRequest } from "../../core/page.ts";
+import { foreignEntry } from "./foreign-entries.ts";
 import { install, type Installation } from "./installation.ts";
 
 const CELLS = 4;
@@ -81,7 +82,7 @@ describe("events", () => {
   it("leave out the cells' own bookkeeping, and keep types that no code here knows", async () => {
     await runInDurableObject(env.LEDGER.getByName("cell-2"), (_, { storage }) =>
       storage.transactionSync(() =>
-        new Transaction(storage.sql, Date.now(), { type: "system", id: "test" }).append("weather.changed", "sky", {
+        new Transaction(storage.sql, Date.now(), { type: "system", id: "test" }).append(foreignEntry("weather.changed"), "sky", {
           organization_id: "org_x",
           sun: true,
         }),
@@ -173,9 +174,9 @@ describe("filters", () => {
     await runInDurableObject(stub, (_, { storage }) =>
       storage.transactionSync(() => {
         const transaction = new Transaction(storage.sql, Date.now(), { type: "system", id: "test" });
-        for (let nth = 0; nth < 130; nth++) transaction.append("noise.made", `n${nth}`, {});
+        for (let nth = 0; nth < 130; nth++) transaction.append(foreignEntry("noise.made"), `n${nth}`, {});
         storage.sql.exec("UPDATE events SET ends_keys = 1 WHERE type = 'noise.made'");
-        transaction.append("organization.renamed_elsewhere", "x", { organization_id });
+        transaction.append(foreignEntry("organization.renamed_elsewhere"), "x", { organization_id });
       }),
     );
     expect(namesOf(await all({ organization_id }))).toEqual(["organization.created", "organization.renamed_elsewhere"]);
@@ -281,6 +282,6 @@ function skewedCells(now: () => number): Pick<LedgerContract, "settleEvents" | "
 
 async function appendAt(cell: number, atMs: number, type: string): Promise<void> {
   await runInDurableObject(env.LEDGER.getByName(`cell-${cell}`), (_, { storage }) =>
-    storage.transactionSync(() => new Transaction(storage.sql, atMs, { type: "system", id: "test" }).append(type, "x", {})),
+    storage.transactionSync(() => new Transaction(storage.sql, atMs, { type: "system", id: "test" }).append(foreignEntry(type), "x", {})),
   );
 }

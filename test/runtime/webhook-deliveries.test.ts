@@ -6,7 +6,18 @@ import { Transaction } from "../../control-plane/ledger/transaction.ts";
 import { Random } from "../random.ts";
 import { install, type Installation, type Json } from "./installation.ts";
 import { deliveriesOf, eventOf, nameOf, newEndpoint, received, type Endpoint } from "./webhook-endpoints.ts";
-import { accepting, cellsReport, hanging, nextAlarm, pass, webhookWorld, type Received, type Receiver } from "./webhook-world.ts";
+import { ledgerFaults } from "./ledger-faults.ts";
+import {
+  accepting,
+  cellsReport,
+  hanging,
+  knowingAll,
+  nextAlarm,
+  pass,
+  webhookWorld,
+  type Received,
+  type Receiver,
+} from "./webhook-world.ts";
 
 const DAY_MS = 24 * 60 * 60 * 1_000;
 
@@ -19,6 +30,7 @@ beforeAll(async () => {
 beforeEach(() => {
   webhookWorld.receivers.clear();
   webhookWorld.received.length = 0;
+  webhookWorld.resolve = knowingAll;
 });
 
 const endpoint = async (receiver?: Receiver, events?: readonly string[]) => newEndpoint(installation, receiver, events);
@@ -118,12 +130,12 @@ describe("deliveries to bad receivers", () => {
   });
 
   it("are read from a cell in parts when there are many, in order and completely", async () => {
-    const hook = await endpoint(accepting, ["noise.made"]);
+    const hook = await endpoint(accepting, ["routes.replaced"]);
     const noises = Array.from({ length: 250 }, (_, nth) => nth);
     await runInDurableObject(env.LEDGER.getByName("cell-3"), async (ledger, { storage }) => {
       storage.transactionSync(() => {
         const transaction = new Transaction(storage.sql, Date.now(), { type: "system", id: "test" });
-        for (const nth of noises) transaction.append("noise.made", `source ${nth % 7}`, { nth, source: nth % 7 });
+        for (const nth of noises) transaction.append("routes.replaced", `source ${nth % 7}`, { nth, source: nth % 7 });
       });
       await ledger.alarm();
     });
@@ -135,6 +147,25 @@ describe("deliveries to bad receivers", () => {
       const mine = heard.filter((said) => said.source === source).map(({ nth }) => nth);
       expect(mine).toEqual(mine.toSorted((a, b) => a - b));
     }
+  });
+
+  it("that thousands of events about one object wait for its first holds back nothing else", async () => {
+    const hook = await endpoint(
+      async (what) => new Response(null, { status: eventOf(what).data["of"] === "stuck" ? 500 : 200 }),
+      ["routes.replaced"],
+    );
+    await runInDurableObject(env.LEDGER.getByName("cell-3"), async (ledger, { storage }) => {
+      storage.transactionSync(() => {
+        const transaction = new Transaction(storage.sql, Date.now(), { type: "system", id: "test" });
+        for (let nth = 0; nth < 5_000; nth++) transaction.append("routes.replaced", "stuck", { of: "stuck" });
+        for (let nth = 0; nth < 20; nth++) transaction.append("routes.replaced", `free ${nth}`, { of: "free" });
+      });
+      await ledger.alarm();
+    });
+    await cellsReport();
+    await pass(hook.id, 4_000);
+    const heard = Map.groupBy(received(hook), (delivery) => eventOf(delivery).data["of"]);
+    expect([heard.get("free")?.length, heard.get("stuck")?.length]).toEqual([20, 1]);
   });
 
   it("that one key's events are not taken holds back only that key's", async () => {
@@ -239,5 +270,69 @@ describe("an endpoint that takes nothing any more", () => {
       ["deliveries", "attempts"].map((table) => storage.sql.exec(`SELECT * FROM ${table}`).toArray()),
     );
     expect(kept).toEqual([[], []]);
+  });
+});
+
+describe("settings that come", () => {
+  const change = async (hook: Endpoint, body: Json) => installation.must("PATCH", `/webhook_endpoints/${hook.id}`, body);
+
+  it.each<[string, (hook: Endpoint) => Promise<unknown>]>([
+    ["that it is deleted", async (hook) => installation.call("DELETE", `/webhook_endpoints/${hook.id}`)],
+    ["that it is disabled", async (hook) => change(hook, { status: "disabled" })],
+    ["that it is elsewhere", async (hook) => change(hook, { endpoint_url: `https://new-${hook.host}/` })],
+  ])("while an attempt looks its host up hold for that attempt, too: %s", async (_, settle) => {
+    const hook = await endpoint();
+    await installation.key(organizationId, []);
+    await cellsReport();
+    let release = () => {};
+    const released = new Promise<void>((resolve) => (release = resolve));
+    const asked = new Promise<void>((isAsked) => {
+      webhookWorld.resolve = async (url) => {
+        isAsked();
+        await released;
+        return knowingAll(url);
+      };
+    });
+    const turn = nextAlarm(hook.id);
+    await asked;
+    await settle(hook);
+    release();
+    await turn;
+    expect(received(hook)).toEqual([]);
+  });
+
+  it("while the old host is still to answer are not undone by what it answers", async () => {
+    let release = () => {};
+    const released = new Promise<void>((resolve) => (release = resolve));
+    const hook = await endpoint(async () => {
+      await released;
+      return new Response(null, { status: 410 });
+    });
+    await installation.key(organizationId, []);
+    await cellsReport();
+    const turn = nextAlarm(hook.id);
+    await vi.waitFor(() => expect(received(hook)).toHaveLength(1), { timeout: 60_000 });
+    await change(hook, { endpoint_url: `https://new-${hook.host}/` });
+    release();
+    await turn;
+    await pass(hook.id, 60_000);
+    expect(await installation.must("GET", `/webhook_endpoints/${hook.id}`)).toMatchObject({ status: "enabled" });
+    expect(await deliveries(hook)).toMatchObject([{ status: "delivered", attempts: [{ error: "gone" }, { error: null }] }]);
+  });
+
+  it("when it was given up and nobody could be told begin its deliveries anew", async () => {
+    let takes = false;
+    let refusals = 0;
+    const hook = await endpoint(async () => new Response(null, { status: takes && (refusals += 1) > 2 ? 200 : 500 }));
+    await installation.key(organizationId, []);
+    await cellsReport();
+    ledgerFaults.dyingAtCommand.add("cell-0");
+    while (received(hook).length < 10) await nextAlarm(hook.id);
+    expect(ledgerFaults.dyingAtCommand.size).toBe(0);
+    takes = true;
+    await change(hook, { events: ["api_key.created", "api_key.updated"] });
+    await pass(hook.id, 60 * 60 * 1_000);
+    expect(await installation.must("GET", `/webhook_endpoints/${hook.id}`)).toMatchObject({ status: "enabled" });
+    expect(await deliveries(hook)).toMatchObject([{ status: "delivered" }]);
   });
 });

@@ -29,7 +29,17 @@ export const accepting: Receiver = async () => new Response(null, { status: 204 
 export const hanging: Receiver = (_, { signal }) =>
   new Promise((_resolve, reject) => signal?.addEventListener("abort", () => reject(signal.reason as Error)));
 
+/** The host that is asked for addresses. */
+export const RESOLVER = "resolver.example.com";
+
+/** Says of every host that it is a public one. */
+export async function knowingAll(url: string): Promise<Response> {
+  return Response.json({ Answer: new URL(url).searchParams.get("type") === "A" ? [{ type: 1, data: "93.184.216.34" }] : [] });
+}
+
 interface WebhookWorld {
+  /** How the resolver answers. */
+  resolve: (url: string) => Promise<Response>;
   /** Ms since the epoch; years ahead, so that no alarm goes off by itself. */
   nowMs: number;
   /** By host name. */
@@ -44,11 +54,13 @@ export const webhookWorld: WebhookWorld = {
   nowMs: Date.now() + 10 * 365 * 24 * 60 * 60 * 1_000,
   receivers: new Map(),
   received: [],
+  resolve: knowingAll,
   ports: {
     now: () => webhookWorld.nowMs,
     random: () => 0,
     timeout: () => AbortSignal.timeout(TIMEOUT_MS),
     fetch: async (url, init) => {
+      if (new URL(url).hostname === RESOLVER) return webhookWorld.resolve(url);
       const received = { url, headers: init.headers as Record<string, string>, body: init.body as string, atMs: webhookWorld.nowMs };
       webhookWorld.received.push(received);
       const receiver = webhookWorld.receivers.get(new URL(url).hostname) ?? accepting;

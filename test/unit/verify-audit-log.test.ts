@@ -13,7 +13,7 @@ const SCRIPT = path.resolve(import.meta.dirname, "../../local/verify-audit-log.t
 const folder = mkdtempSync(path.join(tmpdir(), "audit-log-"));
 afterAll(() => rmSync(folder, { recursive: true }));
 
-const HOSTILE = { "10": 1, "9": { ä: "\u2028\ud800\u0000", A: -0.5, "": null }, b: [1e21, 1e-7, true, "=1"], a: "\uffff" };
+const HOSTILE = { "10": 1, "9": { ä: "\u2028\ud800\u0000", A: -0.5, "": null }, b: [1e21, 1e-7, true, "=1"], c: 1e20, a: "\uffff" };
 
 /** An export of so many entries as the control plane writes it, the first few of them without content. */
 function exportOf(chain: ChainName, entries: number, more: { readonly dropped?: number; readonly withheld?: number } = {}): Line[] {
@@ -56,6 +56,23 @@ const HEAD = hashAt(LOG, 9);
 /** The log with entry n changed. */
 function changing(n: number, change: Line): Line[] {
   return LOG.map((line, at) => (at === n ? { ...line, ...change } : line));
+}
+
+/** An organization's log from its fifth entry on, said to be that of another. */
+function partOf(said: string): Line[] {
+  const whole = exportOf("organization org_a", 9);
+  return [
+    { ...whole[0], chain: said, after: { seq: 28, hash: hashAt(whole, 4) } },
+    ...whole.slice(5, -1),
+    { end: { entries: 5, seq: 63, hash: hashAt(whole, 9) } },
+  ];
+}
+
+/** A line with its number written so much shorter that there is room for another member of a name it has. */
+function squeezed(n: number, from: string, to: string): string {
+  const lines = textOf(LOG).split("\n");
+  lines[n] = (lines[n] ?? "").replace("100000000000000000000", "1e20").replace(from, to);
+  return lines.join("\n");
 }
 
 /** What a forger with the file and this code makes: everything from entry n on hashed anew. */
@@ -104,6 +121,7 @@ describe("a log that is as it was written", () => {
     const part = [{ ...LOG[0], after: { seq: 4, hash: hashAt(LOG, 4) } }, ...LOG.slice(5, -1), { end: { entries: 5, seq: 9, hash: HEAD } }];
     const { status, said } = verify(textOf(part), "--head", hashAt(LOG, 4));
     expect([status, said]).toEqual([0, expect.stringContaining("Of what came before, this says nothing")]);
+    expect(verify(textOf(partOf("organization org_a"))).status).toBe(0);
   });
 });
 
@@ -138,6 +156,13 @@ describe("is found out:", () => {
     ["a member that no hash covers", textOf(changing(4, { note: "approved" }))],
     ["a member that is there twice", replaced('"subject":"key 4"', '"subject":"key 9","subject":"key 4"')],
     ["a member that is there twice in the payload", replaced('"n":4,', '"n":9,"n":4,')],
+    [
+      "a member that is there twice, in the room of a number written shorter",
+      squeezed(4, '"subject":"key 4"', '"subject":"key9","subject":"key 4"'),
+    ],
+    ["another way to write a number", squeezed(4, '"n":4', '"n":4')],
+    ["an organization's log passed off as another's", textOf(partOf("organization org_b"))],
+    ["an organization's log passed off as what concerns none", textOf(partOf("organization installation"))],
     ["an export that broke off", textOf([...LOG.slice(0, 5), { error: "The export ends here." }])],
     ["half a line", textOf(LOG).slice(0, 2_000)],
     ["a file that is something else", "cell,seq\r\n1,2\r\n"],

@@ -1,5 +1,5 @@
 /** Where webhooks may be sent: a table of ways round the rule, each through the URL parser that the connection goes through. */
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { Destinations } from "../../control-plane/webhooks/destinations.ts";
 import { isPublicAddress } from "../../core/webhook/address.ts";
 import { faultOfDestination } from "../../core/webhook/destination.ts";
@@ -84,6 +84,14 @@ describe("a destination", () => {
     "https://intranet/",
     "https://x.onion/",
     "https://1.0.0.127.in-addr.arpa/",
+    // Names with labels of nothing: some resolvers make the name without them of that
+    "https://localhost../",
+    "https://127.0.0.1../",
+    "https://metadata.google.internal../",
+    "https://metadata..google.internal%2e%2e/",
+    "https://.example.com/",
+    "https://example..com/",
+    "https://kubernetes.default.svc/",
     // Names and passwords, ports
     "https://user@example.com/",
     "https://user:password@example.com/",
@@ -166,6 +174,28 @@ describe("a host that is looked up", () => {
     const found = await destinations.faultOf(`https://${host}/hook`);
     if (fault === undefined) expect(found).toBeUndefined();
     else expect(found).toMatch(fault);
+  });
+
+  it("is not waited for when the resolver begins an answer and never ends it, nor read without end", async () => {
+    vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+    let sent = 0;
+    const answering = (body: UnderlyingDefaultSource<Uint8Array>) =>
+      new Destinations({ loopbackToo: false, resolver: RESOLVER, fetch: async () => new Response(new ReadableStream(body)) }).faultOf(
+        "https://example.com/",
+      );
+    const stalled = answering({ start: (controller) => controller.enqueue(new TextEncoder().encode('{"Answer":')) });
+    await vi.advanceTimersByTimeAsync(10_000);
+    vi.useRealTimers();
+    expect(await stalled).toMatch(/could not be looked up/);
+    const endless = answering({
+      pull: (controller) => {
+        sent += 1;
+        if (sent > 100) controller.close();
+        else controller.enqueue(new TextEncoder().encode(" ".repeat(64 * 1024)));
+      },
+    });
+    expect(await endless).toMatch(/could not be looked up/);
+    expect(sent).toBeLessThan(50);
   });
 
   it("is not asked about when the URL is wrong already, nor for this machine in development", async () => {
