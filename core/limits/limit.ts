@@ -1,0 +1,59 @@
+/**
+ * What may be limited, as a route says it: how often (`rate`), how many requests in a day or month (`quota`), how much of what costs
+ * differently (`budget`), how many at a time (`concurrency`); each per key, owner, organization or route.
+ *
+ * A limit's name is its identity: routes that name the same limit draw on the same meter, and must state it alike.
+ */
+import { z } from "zod";
+
+const most = z.number().int().min(1).max(1_000_000_000);
+
+const commonFields = {
+  /** Said to callers in `RateLimit`; the same name in several routes is one limit. */
+  name: z.string().regex(/^[a-z0-9][a-z0-9._-]{0,63}$/, "lower-case letters, digits, '.', '_', '-'; at most 64"),
+  /** Whose requests are added up. `owner`: the user or organization the key belongs to; `organization`: also of its users' keys. */
+  per: z.enum(["key", "owner", "organization", "route"]),
+  /** What the number holds for: everything there is (absent), or each region for itself, whose limiter is nearer. */
+  scope: z.enum(["global", "region"]).optional(),
+  /** Other numbers for single subjects, by the id of the key, owner or organization. */
+  overrides: z
+    .record(z.string().regex(/^[A-Za-z0-9_]{1,128}$/, "the id of a key, owner or organization"), most)
+    .refine((overrides) => Object.keys(overrides).length <= 500, "500 at most")
+    .optional(),
+} as const;
+
+const period = z.enum(["day", "month"]);
+
+/** One limit of a route. */
+export const limitSchema = z.discriminatedUnion("kind", [
+  /** At most `limit` requests in any `window` seconds. */
+  z.strictObject({ kind: z.literal("rate"), ...commonFields, limit: most, window: z.number().int().min(1).max(86_400) }),
+  /** At most `limit` requests in a day or month of UTC. */
+  z.strictObject({ kind: z.literal("quota"), ...commonFields, limit: most, period }),
+  /** At most `limit` units in a day or month of UTC; a request costs its route's `cost`, or nothing when it came to nothing. */
+  z.strictObject({ kind: z.literal("budget"), ...commonFields, limit: most, period }),
+  /** At most `limit` requests at a time. */
+  z.strictObject({ kind: z.literal("concurrency"), ...commonFields, limit: most.max(1_000) }),
+]);
+
+/** One validated limit. */
+export type Limit = z.infer<typeof limitSchema>;
+
+/** All limits of a route; each is named once. */
+export const limitsSchema = z
+  .array(limitSchema)
+  .min(1)
+  .max(8)
+  .refine((limits) => new Set(limits.map(({ name }) => name)).size === limits.length, "each name once");
+
+/** Where one limit is stated otherwise than before, by a name: [route, limit] positions of it; undefined when all agree. */
+export function restatedLimit(routes: readonly { readonly limits?: readonly Limit[] | undefined }[]): [route: number, limit: number] | undefined {
+  const stated = new Map<string, string>();
+  for (const [route, { limits = [] }] of routes.entries())
+    for (const [at, limit] of limits.entries()) {
+      const text = JSON.stringify(limit);
+      if ((stated.get(limit.name) ?? text) !== text) return [route, at];
+      stated.set(limit.name, text);
+    }
+  return undefined;
+}
