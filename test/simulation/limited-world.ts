@@ -12,10 +12,10 @@ export const CLOCKS: ClockAssumptions = { clockDriftMax: 0.005, clockLagMs: 25 }
 
 /** Something that happens next. `at` picks among what there is. */
 export type Happening =
-  | { readonly kind: "request"; readonly isolate: number; readonly cost: number }
+  | { readonly kind: "requests"; readonly isolate: number; readonly count: number; readonly cost: number }
   | { readonly kind: "end"; readonly at: number; readonly wasUsed: boolean }
   | { readonly kind: "refill" | "give_back" | "crash"; readonly isolate: number }
-  | { readonly kind: "arrive"; readonly at: number; readonly isDoubled: boolean }
+  | { readonly kind: "arrive"; readonly at: number; readonly count: number; readonly isDoubled: boolean }
   | { readonly kind: "lose"; readonly at: number }
   | { readonly kind: "pass"; readonly ms: number }
   | { readonly kind: "restart"; readonly stepMs: number };
@@ -40,7 +40,6 @@ interface Admission {
   readonly isolate: Isolate;
   readonly life: number;
   readonly ticket: Ticket;
-  /** Until then, in true time, its place is sure: nobody may have reached the limiter since. */
   state: "under_way" | "used" | "unused";
 }
 
@@ -82,8 +81,9 @@ export class LimitedWorld {
 
   happen(happening: Happening): void {
     switch (happening.kind) {
-      case "request":
-        return this.#request(this.#isolate(happening.isolate), this.#costOf(happening.cost));
+      case "requests":
+        for (let made = 0; made < happening.count; made += 1) this.#request(this.#isolate(happening.isolate), this.#costOf(happening.cost));
+        return;
       case "end":
         return this.#end(happening.at, happening.wasUsed);
       case "refill": {
@@ -98,7 +98,8 @@ export class LimitedWorld {
         return;
       }
       case "arrive":
-        return this.#arrive(happening.at, happening.isDoubled);
+        for (let made = 0; made < happening.count; made += 1) this.#arrive(happening.at, happening.isDoubled);
+        return;
       case "lose":
         return this.#lose(happening.at);
       case "pass":
@@ -149,6 +150,7 @@ export class LimitedWorld {
   #arrive(at: number, isDoubled: boolean): void {
     const message = this.#messages[at % Math.max(1, this.#messages.length)];
     if (!message) return;
+    // An answer comes once: a call is answered or it is not.
     if (!isDoubled || message.answer) this.#messages = this.#messages.filter((each) => each !== message);
     const { isolate, life, question, answer } = message;
     if (!answer) {
