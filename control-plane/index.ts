@@ -11,6 +11,8 @@ import { IdentityProvider } from "./sign-in/identity-provider.ts";
 export { Ledger } from "./ledger/ledger.ts";
 export { LedgerReader } from "./ledger-reader.ts";
 export { LedgerReplica } from "./ledger-replica.ts";
+export { Limiter } from "./limiter.ts";
+export { LimiterAccess } from "./limiter-access.ts";
 export { WebhookDispatcher } from "./webhooks/dispatcher.ts";
 
 const configuration = controlPlaneConfiguration(env);

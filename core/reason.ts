@@ -31,16 +31,23 @@ export type Reason =
   | "rotated_secret"
   | "network_not_allowed"
   | "client_address_unknown"
-  | "foreign_not_allowed";
+  | "foreign_not_allowed"
+  // Limits
+  | "rate_limited"
+  | "quota_exceeded"
+  | "concurrency_exceeded"
+  | "limiter_unreachable";
 
 /** What a reason looks like from outside. */
 export interface Told {
-  readonly status: 400 | 401 | 403 | 404 | 500 | 502 | 503;
+  readonly status: 400 | 401 | 403 | 404 | 429 | 500 | 502 | 503;
   /** Stable, for programs. */
   readonly code: string;
   readonly title: string;
   /** What the caller can do about it. */
   readonly detail: string;
+  /** The problem's type (RFC 9457) where there is a registered one. */
+  readonly type?: string;
   /** RFC 6750 section 3.1 error code for WWW-Authenticate; "" is the bare challenge to a request without a credential. */
   readonly challenge?: "" | "invalid_request" | "invalid_token" | "insufficient_scope";
 }
@@ -67,6 +74,9 @@ const networkNotAllowed: Told = {
   title: "Network not allowed",
   detail: "The API key may not be used from this network address. Call from one of its allowed networks, or have them changed.",
 };
+
+/** Registered by draft-ietf-httpapi-ratelimit-headers-11, section 5.1. */
+const QUOTA_EXCEEDED = "https://iana.org/assignments/http-problem-types#quota-exceeded";
 
 /** The catalogue. Texts are ASCII without quotation marks, so that they can stand in a header as they are. */
 export const TOLD: Readonly<Record<Reason, Told>> = {
@@ -176,4 +186,32 @@ export const TOLD: Readonly<Record<Reason, Told>> = {
   network_not_allowed: networkNotAllowed,
   client_address_unknown: networkNotAllowed,
   foreign_not_allowed: malformedToken,
+  rate_limited: {
+    status: 429,
+    code: "rate_limited",
+    title: "Too many requests",
+    detail: "A limit on how often requests may come is reached; see violated-policies. Try again after the seconds in Retry-After.",
+    type: QUOTA_EXCEEDED,
+  },
+  quota_exceeded: {
+    status: 429,
+    code: "quota_exceeded",
+    title: "Quota used up",
+    detail:
+      "What may be used in this day or month is used up; see violated-policies. Try again after the seconds in Retry-After, or have the limit raised.",
+    type: QUOTA_EXCEEDED,
+  },
+  concurrency_exceeded: {
+    status: 429,
+    code: "concurrency_exceeded",
+    title: "Too many requests at a time",
+    detail: "As many requests as may be under way at a time are; see violated-policies. Try again when one of them has ended.",
+    type: QUOTA_EXCEEDED,
+  },
+  limiter_unreachable: {
+    status: 503,
+    code: "limiter_unreachable",
+    title: "Cannot count now",
+    detail: "Whether a limit is reached cannot be established at the moment, so the request was not let through. Try again shortly.",
+  },
 };

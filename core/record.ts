@@ -66,6 +66,11 @@ export function parseRecord(value: unknown, tokenId: string): KeyRecord | undefi
   return parsed.success && parsed.data.token_id === tokenId ? parsed.data : undefined;
 }
 
+/** The organization a key belongs to, its own or its user's. */
+export function organizationOf({ owner }: ActiveRecord): string {
+  return owner.type === "user" ? owner.organization_id : owner.id;
+}
+
 /** All subjects whose floors can void the record. */
 export function subjectsOf(record: ActiveRecord): Subject[] {
   const { owner } = record;

@@ -3,6 +3,7 @@
  * refused. Validated whole, so that a table in force is never half right.
  */
 import { z } from "zod";
+import { limitsSchema, restatedLimit } from "./limits/limit.ts";
 import { permissionSlug } from "./permission.ts";
 
 const PATH_SEGMENT = /^(?::[A-Za-z_][A-Za-z0-9_]*|\*|[A-Za-z0-9\-._~!$&'()+,=@]+)$/;
@@ -65,10 +66,18 @@ export const routeSchema = z
     freshness: z.number().int().min(0).max(60_000).optional(),
     /** When the ledger cannot be asked: refuse with 503 (the default), or decide by knowledge of at most so many seconds of age. */
     outage: z.union([z.literal("deny"), z.strictObject({ allowStale: z.number().int().min(1).max(86_400) })]).optional(),
+    /** Units a request takes of budgets; absent: 1. */
+    cost: z.number().int().min(0).max(1_000_000).optional(),
+    /** How often, how much and how many at a time. Routes that name the same limit share it. */
+    limits: limitsSchema.optional(),
   })
   .refine((route) => (route.public === true) !== (route.permissions?.all !== undefined || route.permissions?.any !== undefined), {
     error: "either public: true, or permissions with 'all' or 'any'",
     path: ["permissions"],
+  })
+  .refine((route) => route.public !== true || (route.limits ?? []).every(({ per }) => per === "route"), {
+    error: "requests of a public route may come without a key: limit them per route",
+    path: ["limits"],
   });
 
 /** A whole table; names and matches are unique. */
@@ -89,6 +98,15 @@ export const routesSchema = z
           });
         seen.set(key, at);
       }
+    }
+    const restated = restatedLimit(routes);
+    if (restated) {
+      const [route, limit] = restated;
+      context.addIssue({
+        code: "custom",
+        path: [route, "limits", limit],
+        message: "stated otherwise in another route: one name is one limit",
+      });
     }
   });
 

@@ -1,6 +1,6 @@
 /** What is told of a decision: one line of log, and a header where the operator wants it. No token, path or query: any of them may hold what must not be told. */
 import type { Decision } from "../core/edge/request.ts";
-import { organizationOf } from "./upstream-identity.ts";
+import { organizationOf } from "../core/record.ts";
 
 /** What the line tells besides the decision itself. */
 interface Circumstances {
@@ -28,6 +28,8 @@ export function decisionLine(decision: Decision, { requestId, method, status, ms
   if (record) line += `,"key_id":"${record.key_id}","organization_id":"${organizationOf(record)}"`;
   if (basis) line += `,"cell":${basis.cell},"seq":${basis.seq},"age_ms":${basis.ageMs}`;
   if (basis?.stale === true) line += ',"stale":true';
+  if (isRefused && decision.limits) line += `,"limits":${JSON.stringify(decision.limits.violated)}`;
+  if (!isRefused && decision.unlimited === true) line += ',"unlimited":true';
   return `${line},"ms":${ms}}`;
 }
 

@@ -15,6 +15,7 @@ import type { GatewayConfiguration } from "./configuration.ts";
 import { decisionHeader, decisionLine } from "./decision-report.ts";
 import { clientResponse, send, upstreamRequest, type UpstreamRequest } from "./forward.ts";
 import { LedgerAccess, type Asker } from "./ledger-access.ts";
+import { Limits } from "./limits.ts";
 import type { GatewayPorts, RequestContext } from "./ports.ts";
 import { refusalResponse } from "./refusal.ts";
 import { ReplicaChoice } from "./replica-choice.ts";
@@ -35,6 +36,7 @@ interface Isolate {
   readonly ledger: LedgerAccess;
   readonly replica: ReplicaChoice;
   readonly identity: UpstreamIdentity;
+  readonly limits: Limits;
 }
 
 /** A gateway with its own isolate memory. All I/O goes through the ports. */
@@ -43,7 +45,8 @@ export function createGateway(configuration: GatewayConfiguration, ports: Gatewa
   const ledger = new LedgerAccess(ports, edge, configuration.tagKeys);
   const replica = new ReplicaChoice(configuration, ports.randomUuid);
   const identity = new UpstreamIdentity(configuration.identity);
-  const isolate: Isolate = { configuration, ports, edge, ledger, replica, identity };
+  const limits = new Limits(ports);
+  const isolate: Isolate = { configuration, ports, edge, ledger, replica, identity, limits };
   return { fetch: (request, context) => new Exchange(request, context, isolate).answer() };
 }
 
@@ -77,7 +80,23 @@ class Exchange {
     const { assertionKeys } = this.#isolate.configuration.identity;
     if (candidate.path === KEY_SET_PATH && assertionKeys) return keySetResponse(assertionKeys);
     const decision = await this.#decide(candidate);
-    return "reason" in decision ? this.#refuse(decision) : this.#forward(candidate, decision);
+    if ("reason" in decision) return this.#refuse(decision);
+    return decision.route.limits ? this.#answerWithinLimits(candidate, decision) : this.#forward(candidate, decision);
+  }
+
+  /** Takes what the route's limits want. Whenever that had to be asked for, the request is decided once more: the key may have been revoked meanwhile. */
+  async #answerWithinLimits(candidate: Candidate, first: Allowed): Promise<Response> {
+    const { limits, ports } = this.#isolate;
+    const sinceMs = ports.now();
+    let decision: Decision = first;
+    while (!("reason" in decision)) {
+      const admission = limits.take(decision, this.#asker(), sinceMs);
+      if ("reason" in admission) return this.#refuse(admission);
+      if (!("until" in admission)) return admission.finish(await this.#forward(candidate, admission.allowed));
+      await admission.until;
+      decision = await this.#decide(candidate);
+    }
+    return this.#refuse(decision);
   }
 
   /** Steps until there is a decision. What goes wrong on the way is a refusal too. */
@@ -114,6 +133,7 @@ class Exchange {
       requestId: this.#requestId,
       method: this.#request.method,
       missing: refused.missing,
+      limits: refused.limits,
     });
     return this.#finish(refused, response);
   }
@@ -153,6 +173,7 @@ class Exchange {
     };
     ports.log(decisionLine(decision, circumstances), this.#context);
     if (decision.basis?.stale === true) ports.count("stale_decision");
+    if ("unlimited" in decision && decision.unlimited) ports.count("unlimited_decision");
     if (response.status === SWITCHING_PROTOCOLS) return response;
     if (configuration.serverTiming) response.headers.append("Server-Timing", this.#timing.header());
     if (configuration.decisionHeader) response.headers.set("Portcullis-Decision", decisionHeader(decision));

@@ -1,5 +1,6 @@
 /** The gateway's ports on Cloudflare Workers. */
 import type { LedgerReader } from "../core/ledger-reader.ts";
+import type { LimiterAccess } from "../core/limits/messages.ts";
 import { KV_CACHE_TTL_S } from "../core/record.ts";
 import { LogBatch } from "./log-batch.ts";
 import type { GatewayPorts } from "./ports.ts";
@@ -9,6 +10,8 @@ export interface GatewayBindings {
   readonly KEYS: KVNamespace;
   /** The control plane's entrypoint of that name. */
   readonly LEDGER_READER: LedgerReader;
+  /** The control plane's entrypoint of that name. */
+  readonly LIMITER_ACCESS: LimiterAccess;
   /** Where counted events go, if anywhere. */
   readonly METRICS?: AnalyticsEngineDataset;
 }
@@ -22,6 +25,7 @@ export function platformPorts(bindings: GatewayBindings): GatewayPorts {
   return {
     readKv: (name) => bindings.KEYS.get(name, { type: "text", cacheTtl: KV_CACHE_TTL_S }),
     ledger: bindings.LEDGER_READER,
+    limiters: bindings.LIMITER_ACCESS,
     fetch: (url, init) => fetch(url, init),
     now: () => Date.now(),
     randomUuid: () => crypto.randomUUID(),

@@ -1,20 +1,26 @@
 /** What the gateway needs from the outside, so that tests and the benchmark can count and fail every call. */
 import type { Fetch } from "./forward.ts";
 import type { LedgerReader } from "../core/ledger-reader.ts";
+import type { LimiterAccess } from "../core/limits/messages.ts";
 
 /** The part of a request's execution context that lets work go on after the answer. */
 export interface RequestContext {
   waitUntil(promise: Promise<unknown>): void;
 }
 
-/** What is counted. `stale_decision`: the ledger could not be asked and the route allowed that. */
-type CountedEvent = "stale_decision";
+/**
+ * What is counted. `stale_decision`: the ledger could not be asked and the route allowed that. `unlimited_decision`: a limiter could
+ * not be asked, and the route allowed that.
+ */
+type CountedEvent = "stale_decision" | "unlimited_decision";
 
 /** The outside, as the gateway sees it. */
 export interface GatewayPorts {
   /** The published records. Only ever a shortcut: what it says is judged by the ledger's floors. */
   readonly readKv: (name: string) => Promise<string | null>;
   readonly ledger: LedgerReader;
+  /** Where units of limits are leased. */
+  readonly limiters: LimiterAccess;
   /** Towards the upstream. */
   readonly fetch: Fetch;
   /** Milliseconds since the epoch. */

@@ -1,5 +1,6 @@
 /** The answer to a refused request: RFC 9457 problem details, with an RFC 6750 challenge where a key is at issue. */
 import type { MissingPermissions } from "../core/authorize.ts";
+import type { LimitReport } from "../core/edge/request.ts";
 import { TOLD, type Reason, type Told } from "../core/reason.ts";
 
 /** Name of the protection space in challenges (RFC 9110 section 11.5). */
@@ -12,6 +13,8 @@ interface RefusalContext {
   readonly method: string;
   /** On 403. */
   readonly missing?: MissingPermissions | undefined;
+  /** On 429. */
+  readonly limits?: LimitReport | undefined;
 }
 
 /** What is the same each time. */
@@ -30,16 +33,20 @@ const PREPARED = Object.fromEntries(Object.entries(TOLD).map(([reason, told]) =>
 /** The response for a refusal. `HEAD` gets no body (RFC 9110 section 9.3.2). */
 export function refusalResponse(reason: Reason, context: RefusalContext): Response {
   const { status, bodyHead, headers, challenge } = PREPARED[reason];
-  const body = context.method === "HEAD" ? null : `${bodyHead},"request_id":"${context.requestId}"${missingMembers(context.missing)}}`;
+  const body =
+    context.method === "HEAD"
+      ? null
+      : `${bodyHead},"request_id":"${context.requestId}"${missingMembers(context.missing)}${violatedMember(context.limits)}}`;
   const response = new Response(body, { status, headers });
   response.headers.set("Portcullis-Request-Id", context.requestId);
   if (context.missing) response.headers.set("WWW-Authenticate", `${challenge}, scope="${context.missing.permissions.join(" ")}"`);
+  for (const [name, value] of Object.entries(context.limits?.headers ?? {})) response.headers.set(name, value);
   return response;
 }
 
 function prepare(told: Told): Prepared {
   const problem = {
-    type: `urn:portcullis:problem:${told.code}`,
+    type: told.type ?? `urn:portcullis:problem:${told.code}`,
     title: told.title,
     status: told.status,
     detail: told.detail,
@@ -60,4 +67,9 @@ function challengeOf(code: string, description: string): string {
 /** `required` says whether all of the missing permissions are needed or any one of them. */
 function missingMembers(missing: MissingPermissions | undefined): string {
   return missing ? `,"missing_permissions":${JSON.stringify(missing.permissions)},"required":"${missing.any ? "any" : "all"}"` : "";
+}
+
+/** As draft-ietf-httpapi-ratelimit-headers-11 section 5.1 names it. */
+function violatedMember(limits: LimitReport | undefined): string {
+  return limits ? `,"violated-policies":${JSON.stringify(limits.violated)}` : "";
 }

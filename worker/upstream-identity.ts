@@ -1,5 +1,5 @@
 /** How upstreams are told who is calling: by a signed assertion, by plain headers, or by both. */
-import type { ActiveRecord } from "../core/record.ts";
+import { organizationOf, type ActiveRecord } from "../core/record.ts";
 import { Assertions, type Caller } from "./assertion.ts";
 import type { AssertionKeys } from "./assertion-keys.ts";
 import type { RequestContext } from "./ports.ts";
@@ -51,9 +51,4 @@ function plainHeadersOf(record: ActiveRecord): IdentityHeaders {
     "portcullis-permissions": record.permissions.join(" "),
     ...(owner.type === "user" && { "portcullis-user-id": owner.id }),
   };
-}
-
-/** The organization a key belongs to, its own or its user's. */
-export function organizationOf({ owner }: ActiveRecord): string {
-  return owner.type === "user" ? owner.organization_id : owner.id;
 }

@@ -71,15 +71,25 @@ interface Found {
   readonly record?: ActiveRecord;
 }
 
+/** Limits of which too much was wanted, and what the answer says of all of the route's. */
+export interface LimitReport {
+  readonly violated: readonly string[];
+  readonly headers: Readonly<Record<string, string>>;
+}
+
 /** The request may pass to `route`'s upstream. */
 export interface Allowed extends Found {
   readonly route: Route;
+  /** A limiter could not be asked: the route allows it. */
+  readonly unlimited?: boolean;
 }
 
 /** The request is refused. */
 export interface Refused extends Found {
   readonly reason: Reason;
   readonly missing?: MissingPermissions;
+  /** On 429. */
+  readonly limits?: LimitReport;
   /** Name of the error behind it, for the log. */
   readonly cause?: string;
 }

@@ -19,6 +19,8 @@ const BATCH_MAX = 10_000;
 const REFILLED_FROM = 8;
 /** How often, in milliseconds, it is looked whether places were not used since the last look. */
 const IDLE_PLACE_MS = 1_000;
+/** What is not settled by then, in milliseconds, is charged by the limiter, too. */
+const SETTLED_WITHIN_MS = 70_000;
 /** Accounts that are kept until they have been told; what is never told counts as used. */
 const ACCOUNTS_MAX = 100;
 
@@ -36,10 +38,12 @@ interface HeldLease {
   endsAtMs: number;
 }
 
-/** Units that were taken for one request. */
+/** Units that were taken for one request, until they are settled. */
 export interface Ticket {
   readonly lease: HeldLease;
   readonly cost: number;
+  /** When its request last showed that it goes on. */
+  aliveMs: number;
 }
 
 /** Whether a request may have its units: at once; when the limiter has been asked, or somebody else's question was answered; or not. */
@@ -64,6 +68,8 @@ export class Holding {
   readonly #isPlaces: boolean;
   readonly #leaseMs: number;
   #leases: HeldLease[] = [];
+  /** Tickets of places: a request whose client has gone may end without a word. */
+  readonly #places = new Set<Ticket>();
   #accounts: { readonly lease: number; readonly used: number }[] = [];
   #newest: HeldLease | undefined;
   #batch = 1;
@@ -94,11 +100,20 @@ export class Holding {
     lease.used += cost;
     lease.open += 1;
     lease.peak = Math.max(lease.peak, lease.used);
-    return { lease, cost };
+    const ticket = { lease, cost, aliveMs: nowMs };
+    if (this.#isPlaces) this.#places.add(ticket);
+    return ticket;
+  }
+
+  /** Its request is still under way. */
+  goesOn(ticket: Ticket, nowMs: number): void {
+    ticket.aliveMs = nowMs;
   }
 
   /** What was taken was used, or was not; a place that was taken is free again either way. */
-  settle({ lease, cost }: Ticket, wasUsed: boolean): void {
+  settle(ticket: Ticket, wasUsed: boolean): void {
+    const { lease, cost } = ticket;
+    if (this.#isPlaces && !this.#places.delete(ticket)) return;
     lease.open -= 1;
     if (!wasUsed || this.#isPlaces) lease.used -= cost;
   }
@@ -139,6 +154,7 @@ export class Holding {
   /** Looks for units that nobody here will use, and gives them back; undefined when there are none, or not yet. */
   giveBack(nowMs: number): Question | undefined {
     if (this.#isAsking(nowMs)) return undefined;
+    this.#settleTheDead(nowMs);
     const isUnused = (lease: HeldLease) =>
       this.#isPlaces ? lease.peak < lease.units : lease.used < lease.units && lease.open === 0 && this.#isOver(lease, nowMs);
     const isDue = this.#leases.some(isUnused);
@@ -184,6 +200,7 @@ export class Holding {
 
   #ask(need: number, want: number, nowMs: number): Question {
     const isPlaces = this.#isPlaces;
+    this.#settleTheDead(nowMs);
     if (!isPlaces) this.#closeLeases(need, nowMs);
     this.#leases = this.#leases.filter(({ units, open }) => !isPlaces || units > 0 || open > 0);
     const kept = isPlaces ? this.#leases.map(({ id, units }) => ({ lease: id, units })) : [];
@@ -192,9 +209,15 @@ export class Holding {
     return question;
   }
 
+  /** Places of requests that have shown no life for longer than a lease. */
+  #settleTheDead(nowMs: number): void {
+    for (const ticket of this.#places) if (nowMs - ticket.aliveMs > this.#leaseMs) this.settle(ticket, true);
+  }
+
   /** Draws the account of leases that are over or too small for what is needed. */
   #closeLeases(need: number, nowMs: number): void {
-    const isDone = (lease: HeldLease) => lease.open === 0 && this.#free(lease, nowMs) < Math.max(need, 1);
+    const isDone = (lease: HeldLease) =>
+      (lease.open === 0 && this.#free(lease, nowMs) < Math.max(need, 1)) || nowMs - lease.askedAtMs > SETTLED_WITHIN_MS;
     for (const lease of this.#leases.filter(isDone)) this.#accounts.push({ lease: lease.id, used: lease.used });
     this.#leases = this.#leases.filter((lease) => !isDone(lease));
     this.#accounts.splice(0, this.#accounts.length - ACCOUNTS_MAX);

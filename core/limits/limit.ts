@@ -47,7 +47,9 @@ export const limitsSchema = z
   .refine((limits) => new Set(limits.map(({ name }) => name)).size === limits.length, "each name once");
 
 /** Where one limit is stated otherwise than before, by a name: [route, limit] positions of it; undefined when all agree. */
-export function restatedLimit(routes: readonly { readonly limits?: readonly Limit[] | undefined }[]): [route: number, limit: number] | undefined {
+export function restatedLimit(
+  routes: readonly { readonly limits?: readonly Limit[] | undefined }[],
+): [route: number, limit: number] | undefined {
   const stated = new Map<string, string>();
   for (const [route, { limits = [] }] of routes.entries())
     for (const [at, limit] of limits.entries()) {

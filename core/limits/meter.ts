@@ -51,7 +51,9 @@ export function freshMeter(): MeterState {
 export function revivedMeter(state: MeterState): MeterState {
   return {
     ...state,
-    leases: state.leases.map((lease) => (lease.isOwnTime ? { ...lease, endsAtMs: lease.endsAtMs + CLOCK_STEP_MAX_MS, isOwnTime: false } : lease)),
+    leases: state.leases.map((lease) =>
+      lease.isOwnTime ? { ...lease, endsAtMs: lease.endsAtMs + CLOCK_STEP_MAX_MS, isOwnTime: false } : lease,
+    ),
     taken: state.taken.map((part) => (part.isOwnTime ? { ...part, freeAtMs: part.freeAtMs + CLOCK_STEP_MAX_MS, isOwnTime: false } : part)),
   };
 }

@@ -11,11 +11,14 @@ import type { EndedUser } from "../../control-plane/ledger/user-endings.ts";
 import type { Acknowledgement, LeaseGrant, LeaseRequest, Push, SyncAnswer, SyncRequest } from "../../core/protocol/messages.ts";
 import { WebhookDispatcher as RealWebhookDispatcher, type DispatcherEnv } from "../../control-plane/webhooks/dispatcher.ts";
 import { PublishedApi } from "../published-api.ts";
+import { Limiter as RealLimiter } from "../../control-plane/limiter.ts";
+import type { LimiterAnswer, LimiterRequest } from "../../core/limits/messages.ts";
 import { faultyKv } from "./faulty-kv.ts";
 import { ledgerFaults, suffer } from "./ledger-faults.ts";
+import { limiterWorld } from "./limiter-world.ts";
 import { RESOLVER, webhookWorld } from "./webhook-world.ts";
 
-export { LedgerReader } from "../../control-plane/index.ts";
+export { LedgerReader, LimiterAccess } from "../../control-plane/index.ts";
 
 let published: PublishedApi | undefined;
 
@@ -80,6 +83,18 @@ export class LedgerReplica extends RealLedgerReplica {
   override async sync(request: SyncRequest): Promise<SyncAnswer> {
     await suffer(ledgerFaults.onSync.get(this.ctx.id.name ?? ""));
     return super.sync(request);
+  }
+}
+
+/** The limiter with a clock that tests move, and which may fail or hang. */
+export class Limiter extends RealLimiter {
+  constructor(ctx: DurableObjectState, env: object) {
+    super(ctx, env, () => Date.now() + limiterWorld.aheadMs);
+  }
+
+  override async exchange(request: LimiterRequest): Promise<LimiterAnswer> {
+    await suffer(limiterWorld.faults.get(this.ctx.id.name ?? ""));
+    return super.exchange(request);
   }
 }
 

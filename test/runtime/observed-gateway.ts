@@ -15,8 +15,8 @@ export interface ObservedGateway {
   answer(request: Request): Promise<Response>;
   /** Sends a GET with a bearer token. */
   get(path: string, token: string): Promise<Response>;
-  /** `replica`: questions to the region's replica; `ledger`: to the cells themselves. */
-  readonly calls: { kv: number; replica: number; ledger: number; upstream: number };
+  /** `replica`: questions to the region's replica; `ledger`: to the cells themselves; `limiter`: to limiters. */
+  readonly calls: { kv: number; replica: number; ledger: number; limiter: number; upstream: number };
   /** Requests that reached the customer's API, oldest first. */
   readonly forwarded: Request[];
   readonly logLines: string[];
@@ -39,8 +39,8 @@ export interface ObservedGateway {
 
 /** Makes one. A new one has seen nothing, as on an edge far away. */
 export function observeGateway(settings: Readonly<Record<string, string>> = {}): ObservedGateway {
-  const platform = platformPorts({ KEYS: faultyKv(env.KEYS), LEDGER_READER: env.LEDGER_READER });
-  const calls = { kv: 0, replica: 0, ledger: 0, upstream: 0 };
+  const platform = platformPorts({ KEYS: faultyKv(env.KEYS), LEDGER_READER: env.LEDGER_READER, LIMITER_ACCESS: env.LIMITER_ACCESS });
+  const calls = { kv: 0, replica: 0, ledger: 0, limiter: 0, upstream: 0 };
   const counted: string[] = [];
   const background: Promise<unknown>[] = [];
   const forwarded: Request[] = [];
@@ -60,6 +60,12 @@ export function observeGateway(settings: Readonly<Record<string, string>> = {}):
       return text;
     },
     ledger: observedReader(platform.ledger, calls, faults),
+    limiters: {
+      exchange: async (limiter, request) => {
+        calls.limiter += 1;
+        return platform.limiters.exchange(limiter, request);
+      },
+    },
     now: () => (clock.standsStillAtMs ?? platform.now()) + clock.aheadMs,
     fetch: async (url, init) => {
       const request = new Request(url, init);

@@ -200,7 +200,8 @@ export class LimitedWorld {
   #placesBreach(): string | undefined {
     const { limit } = this.#terms;
     const sure = this.#admissions.filter(
-      ({ state, isolate, life, ticket }) => state === "under_way" && isolate.life === life && this.#clockOf(isolate) < ticket.lease.endsAtMs,
+      ({ state, isolate, life, ticket }) =>
+        state === "under_way" && isolate.life === life && this.#clockOf(isolate) < ticket.lease.endsAtMs,
     );
     return sure.length > limit ? `${sure.length} of ${limit} at a time` : undefined;
   }

@@ -15,11 +15,22 @@ const passing = fc.oneof(
   { weight: 1, arbitrary: fc.integer({ min: 50_000, max: 70_000 }) },
 );
 const happening: fc.Arbitrary<Happening> = fc.oneof(
-  { weight: 12, arbitrary: fc.record({ kind: fc.constant("requests" as const), isolate, count: fc.integer({ min: 1, max: 6 }), cost: fc.integer({ min: 1, max: 3 }) }) },
+  {
+    weight: 12,
+    arbitrary: fc.record({
+      kind: fc.constant("requests" as const),
+      isolate,
+      count: fc.integer({ min: 1, max: 6 }),
+      cost: fc.integer({ min: 1, max: 3 }),
+    }),
+  },
   { weight: 5, arbitrary: fc.record({ kind: fc.constant("end" as const), at, wasUsed: fc.boolean() }) },
   { weight: 2, arbitrary: fc.record({ kind: fc.constant("refill" as const), isolate }) },
   { weight: 2, arbitrary: fc.record({ kind: fc.constant("give_back" as const), isolate }) },
-  { weight: 14, arbitrary: fc.record({ kind: fc.constant("arrive" as const), at, count: fc.integer({ min: 1, max: 8 }), isDoubled: fc.boolean() }) },
+  {
+    weight: 14,
+    arbitrary: fc.record({ kind: fc.constant("arrive" as const), at, count: fc.integer({ min: 1, max: 8 }), isDoubled: fc.boolean() }),
+  },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant("lose" as const), at }) },
   { weight: 8, arbitrary: fc.record({ kind: fc.constant("pass" as const), ms: passing }) },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant("crash" as const), isolate }) },
@@ -53,7 +64,9 @@ describe("however messages, clocks, crashes and restarts fall", () => {
 
   it("a quota gives out no more than its limit in a day", () => holds({ kind: "period", limit: 20, period: "day" }));
 
-  it("a budget is not overspent by what was used and what is under way", () => holds({ kind: "period", limit: 20, period: "day" }, { isBudget: true }));
+  it("a budget is not overspent by what was used and what is under way", () =>
+    holds({ kind: "period", limit: 20, period: "day" }, { isBudget: true }));
 
-  it("a concurrency limit has no more requests under way than places, while limiters are reached", () => holds({ kind: "concurrency", limit: 4 }));
+  it("a concurrency limit has no more requests under way than places, while limiters are reached", () =>
+    holds({ kind: "concurrency", limit: 4 }));
 });
