@@ -31,6 +31,8 @@ export interface MeterState {
   nextLease: number;
   /** Latest time it has seen: it never goes back. */
   seenMs: number;
+  /** When nothing of it counts any more. */
+  idleAtMs: number;
   leases: Lease[];
   taken: Taken[];
 }
@@ -44,7 +46,7 @@ const PLACE_RETRY_MS = 250;
 
 /** A meter that has counted nothing. */
 export function freshMeter(): MeterState {
-  return { nextLease: 1, seenMs: 0, leases: [], taken: [] };
+  return { nextLease: 1, seenMs: 0, idleAtMs: 0, leases: [], taken: [] };
 }
 
 /** A stored meter as the limiter's next life takes it over: durations last longer, once, by what the clock may be ahead. */
@@ -75,6 +77,7 @@ export class Meter {
     for (const { lease, used } of ask.closed) this.#close(lease, used, terms, nowMs);
     const kept = terms.kind === "concurrency" ? ask.kept.filter(({ lease, units }) => this.#keep(lease, units, terms, nowMs)) : [];
     const granted = this.#grant(ask, nowMs);
+    this.state.idleAtMs = Math.max(nowMs, ...this.#releases(terms).map(({ atMs }) => atMs));
     return {
       granted,
       kept: kept.map(({ lease }) => lease),
@@ -85,11 +88,9 @@ export class Meter {
     };
   }
 
-  /** Whether nothing is counted any more at a time, so that it may be forgotten. */
+  /** Whether nothing of it counts any more, on this clock or on that of the life before, so that it may be forgotten. */
   isIdle(nowMs: number): boolean {
-    const { seenMs, leases, taken } = this.state;
-    const at = Math.max(nowMs, seenMs);
-    return leases.length === 0 && taken.every(({ freeAtMs }) => freeAtMs <= at);
+    return nowMs >= this.state.idleAtMs + CLOCK_STEP_MAX_MS;
   }
 
   /** Lets time pass: leases run out, units come free. */
@@ -97,8 +98,10 @@ export class Meter {
     const { state } = this;
     const nowMs = Math.max(clockMs, state.seenMs);
     state.seenMs = nowMs;
-    const over = state.leases.filter(({ endsAtMs }) => endsAtMs <= nowMs);
-    state.leases = state.leases.filter(({ endsAtMs }) => endsAtMs > nowMs);
+    // Whatever is still told of a lease of another day is of no consequence for this one.
+    const isOver = ({ endsAtMs, periodEndsAtMs }: Lease) => endsAtMs <= nowMs || (terms.kind === "period" && periodEndsAtMs <= nowMs);
+    const over = state.leases.filter(isOver);
+    state.leases = state.leases.filter((lease) => !isOver(lease));
     for (const lease of over) this.#take(lease, lease.units, terms, lease.endsAtMs);
     state.taken = state.taken.filter(({ freeAtMs }) => freeAtMs > nowMs);
     return nowMs;

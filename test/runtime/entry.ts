@@ -93,8 +93,10 @@ export class Limiter extends RealLimiter {
   }
 
   override async exchange(request: LimiterRequest): Promise<LimiterAnswer> {
-    await suffer(limiterWorld.faults.get(this.ctx.id.name ?? ""));
-    return super.exchange(request);
+    await suffer(limiterWorld.fault);
+    const answer = await super.exchange(request);
+    await limiterWorld.answered;
+    return answer;
   }
 }
 

@@ -104,6 +104,8 @@ export class LimitedWorld {
         return this.#lose(happening.at);
       case "pass":
         this.#trueMs += happening.ms;
+        for (const { state, isolate, life, ticket } of this.#admissions)
+          if (state === "under_way" && isolate.life === life) isolate.holding.goesOn(ticket, this.#clockOf(isolate));
         return;
       case "crash": {
         const isolate = this.#isolate(happening.isolate);
