@@ -129,6 +129,7 @@ export class Holding {
     if (this.#isAsking(nowMs)) return false;
     if (this.#failed) return nowMs - this.#failed.lastMs >= OUTAGE_MS.pause;
     if (this.#isPlaces) return this.#leases.some((lease) => lease.units > 0 && this.#isPastHalf(lease, nowMs));
+    if (this.#denied && nowMs < this.#denied.untilMs) return false;
     if (this.#batch < REFILLED_FROM || nowMs < this.#refillAfterMs || !this.#newest) return false;
     return this.#free(this.#newest, nowMs) < this.#batch / 4 || this.#isPastHalf(this.#newest, nowMs);
   }
@@ -178,7 +179,10 @@ export class Holding {
       this.#newest = { id: lease, units, used: 0, open: 0, peak: 0, askedAtMs, endsAtMs: askedAtMs + leaseMs };
       this.#leases.push(this.#newest);
       this.#denied = undefined;
-    } else if (ask.need > 0) this.#denied = { cost: ask.need, untilMs: nowMs + answer.retryAfterMs };
+    } else if (ask.need > 0) {
+      // Where units come free one by one it is not worth asking for each.
+      this.#denied = { cost: ask.need, untilMs: nowMs + Math.max(answer.retryAfterMs, this.#leaseMs / 4) };
+    }
   }
 
   /** The limiter has not answered in time, or with an error. */

@@ -84,7 +84,8 @@ describe("a meter", () => {
   it("does not give a place back to life that an old message says was kept", () => {
     const meter = fresh();
     const lease = need(meter, PLACES, 3, NOON).granted?.lease ?? 0;
-    const keep = (units: number) => meter.exchange({ meter: "m", terms: PLACES, need: 0, want: 0, closed: [], kept: [{ lease, units }] }, NOON);
+    const keep = (units: number) =>
+      meter.exchange({ meter: "m", terms: PLACES, need: 0, want: 0, closed: [], kept: [{ lease, units }] }, NOON);
     expect(keep(1)).toMatchObject({ remaining: 2, kept: [lease] });
     expect(keep(3)).toMatchObject({ remaining: 2 });
     keep(0);
@@ -240,7 +241,14 @@ describe("an isolate's holding", () => {
 
 describe("limits as they are written", () => {
   const rate = { name: "calls", kind: "rate", per: "key", limit: 5, window: 10 } as const;
-  const route = (name: string, more: object) => ({ name, methods: ["GET"], path: `/${name}`, upstream: "https://a.example", permissions: { all: ["x:read"] }, ...more });
+  const route = (name: string, more: object) => ({
+    name,
+    methods: ["GET"],
+    path: `/${name}`,
+    upstream: "https://a.example",
+    permissions: { all: ["x:read"] },
+    ...more,
+  });
 
   it("is one limit by its name, and stated alike in every route", () => {
     const [one, other] = [route("one", { limits: [rate] }), route("two", { limits: [{ ...rate, limit: 6 }] })];
@@ -273,7 +281,8 @@ it("says on answers how all limits stand, and in X-RateLimit how the one nearest
   const remaining = [50, 3, 9_000, 4];
   const standings = limits.map((limit, at) => ({ limit, terms: termsOf(limit, "x"), remaining: remaining[at] ?? 0, resetMs: 1_500 }));
   expect(limitHeaders(standings)).toEqual({
-    "RateLimit-Policy": '"calls";q=100;w=60, "daily";q=1000;qu="portcullis-units";w=86400, "monthly";q=9999, "at-once";q=4;qu="concurrent-requests"',
+    "RateLimit-Policy":
+      '"calls";q=100;w=60, "daily";q=1000;qu="portcullis-units";w=86400, "monthly";q=9999, "at-once";q=4;qu="concurrent-requests"',
     RateLimit: '"calls";r=50;t=2, "daily";r=3;t=2, "monthly";r=9000;t=2, "at-once";r=4',
     "X-RateLimit-Limit": "1000",
     "X-RateLimit-Remaining": "3",
