@@ -206,7 +206,6 @@ export class Holding {
     const isPlaces = this.#isPlaces;
     this.#settleTheDead(nowMs);
     if (!isPlaces) this.#closeLeases(need, nowMs);
-    this.#leases = this.#leases.filter(({ units, open }) => !isPlaces || units > 0 || open > 0);
     const kept = isPlaces ? this.#leases.map(({ id, units }) => ({ lease: id, units })) : [];
     const question = { ask: { terms: this.#terms, need, want, closed: [...this.#accounts], kept }, askedAtMs: nowMs };
     this.#asking = question;
@@ -234,6 +233,7 @@ export class Holding {
       if (lease && kept.includes(id)) lease.endsAtMs = Math.max(lease.endsAtMs, askedAtMs + keptMs);
       else if (lease) lease.units = 0;
     }
+    if (this.#isPlaces) this.#leases = this.#leases.filter(({ units, open }) => units > 0 || open > 0);
   }
 
   #adapt(need: number, nowMs: number): void {
