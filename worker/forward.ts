@@ -1,7 +1,9 @@
 /** Passing an allowed request on. Bodies stream both ways; redirects are the client's business. */
 import type { Candidate } from "../core/edge/request.ts";
+import { comesBack } from "../core/limits/limit.ts";
 import type { Route } from "../core/route.ts";
 import { passesUpstream, RESPONSE_HEADERS_REMOVED, VIA } from "./header-rules.ts";
+import type { Fetch } from "./ports.ts";
 import type { IdentityHeaders } from "./upstream-identity.ts";
 
 /** Methods that may be sent again when the connection broke (RFC 9110 section 9.2.2) and that have no body to lose. */
@@ -36,11 +38,10 @@ export function upstreamRequest(
     cache: "no-store",
   };
   if (!BODILESS.has(method)) init.body = request.body;
+  // Its end will be waited for: the bytes must be those that come.
+  if (route.limits?.some(comesBack)) init.encodeResponseBody = "manual";
   return { url: route.upstream + path + search, init };
 }
-
-/** Towards the upstream. */
-export type Fetch = (url: string, init: RequestInit) => Promise<Response>;
 
 /**
  * Sends the request; once more if the connection broke and nothing can have been lost: an upstream that closes a kept-alive

@@ -86,17 +86,24 @@ class Exchange {
 
   /** Takes what the route's limits want. Whenever that had to be asked for, the request is decided once more: the key may have been revoked meanwhile. */
   async #answerWithinLimits(candidate: Candidate, first: Allowed): Promise<Response> {
-    const { limits, ports } = this.#isolate;
-    const sinceMs = ports.now();
+    const sinceMs = this.#isolate.ports.now();
     let decision: Decision = first;
     while (!("reason" in decision)) {
-      const admission = limits.take(decision, this.#asker(), sinceMs);
+      const admission = this.#take(decision, sinceMs);
       if ("reason" in admission) return this.#refuse(admission);
       if (!("until" in admission)) return admission.finish(await this.#forward(candidate, admission.allowed));
       await admission.until;
       decision = await this.#decide(candidate);
     }
     return this.#refuse(decision);
+  }
+
+  #take(allowed: Allowed, sinceMs: number): ReturnType<Limits["take"]> {
+    try {
+      return this.#isolate.limits.take(allowed, this.#asker(), sinceMs);
+    } catch (error) {
+      return { ...allowed, ...internalError(error) };
+    }
   }
 
   /** Steps until there is a decision. What goes wrong on the way is a refusal too. */

@@ -3,7 +3,7 @@ import { LRUCache } from "lru-cache";
 import type { Allowed, Refused } from "../core/edge/request.ts";
 import { limitHeaders, seconds, type LimitStanding } from "../core/limits/headers.ts";
 import { Holding, type Standing } from "../core/limits/holding.ts";
-import type { Limit } from "../core/limits/limit.ts";
+import { comesBack, type Limit } from "../core/limits/limit.ts";
 import { costOf, subjectIdOf, termsOf } from "../core/limits/limited-subject.ts";
 import type { LimiterName } from "../core/limits/messages.ts";
 import { regionOfReplica } from "../core/protocol/region.ts";
@@ -85,11 +85,6 @@ export class Limits {
     this.#metered.set(key, metered);
     return metered;
   }
-}
-
-/** Whether what is taken of a limit may come back at the end. */
-function comesBack({ kind }: Limit): boolean {
-  return kind === "budget" || kind === "concurrency";
 }
 
 function isSilentTooLong(standing: Standing, allowedMs: number, nowMs: number): boolean {

@@ -1,5 +1,4 @@
 /** What the gateway needs from the outside, so that tests and the benchmark can count and fail every call. */
-import type { Fetch } from "./forward.ts";
 import type { LedgerReader } from "../core/ledger-reader.ts";
 import type { LimiterAccess } from "../core/limits/messages.ts";
 
@@ -7,6 +6,9 @@ import type { LimiterAccess } from "../core/limits/messages.ts";
 export interface RequestContext {
   waitUntil(promise: Promise<unknown>): void;
 }
+
+/** Towards an upstream. */
+export type Fetch = (url: string, init: RequestInit) => Promise<Response>;
 
 /**
  * What is counted. `stale_decision`: the ledger could not be asked and the route allowed that. `unlimited_decision`: a limiter could

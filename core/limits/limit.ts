@@ -46,6 +46,11 @@ export const limitsSchema = z
   .max(8)
   .refine((limits) => new Set(limits.map(({ name }) => name)).size === limits.length, "each name once");
 
+/** Whether what is taken of a limit may come back, when the answer has ended. */
+export function comesBack({ kind }: Limit): boolean {
+  return kind === "budget" || kind === "concurrency";
+}
+
 /** Where one limit is stated otherwise than before, by a name: [route, limit] positions of it; undefined when all agree. */
 export function restatedLimit(
   routes: readonly { readonly limits?: readonly Limit[] | undefined }[],
