@@ -7,6 +7,7 @@ import { parseRouteTable, ROUTES_RECORD_NAME, type RouteTable } from "../core/ro
 import type { TagKeys } from "../core/token.ts";
 import { withDeadline } from "../platform/deadline.ts";
 import { readKv } from "./kv.ts";
+import { isOverloaded } from "./overload.ts";
 import type { GatewayPorts, RequestContext } from "./ports.ts";
 import type { Timing } from "./timing.ts";
 
@@ -96,11 +97,6 @@ async function pause(ms: number): Promise<void> {
 /** After work that may have taken longer than CLOCK_LAG_MS: on Workers only I/O moves the clock by which leases are checked, and a timer is I/O. */
 async function clockMoved(): Promise<void> {
   return pause(0);
-}
-
-/** What Durable Objects say when they have too much to do: asking again makes it worse. */
-function isOverloaded(error: unknown): boolean {
-  return typeof error === "object" && error !== null && "overloaded" in error && error.overloaded === true;
 }
 
 function publishedOf<Value extends { readonly stamp: number }>(answered: boolean, value: Value | undefined): Published<Value> {

@@ -1,7 +1,8 @@
 /** One isolate's questions to limiters: grouped, within their time, and what is to be given back later. Promises belong to the request that asks. */
 import { LIMITER_DEADLINE_MS, type Holding, type Question } from "../core/limits/holding.ts";
-import type { LimiterAccess, LimiterName } from "../core/limits/messages.ts";
+import type { LimiterAccess, LimiterAnswer, LimiterName } from "../core/limits/messages.ts";
 import { withDeadline } from "../platform/deadline.ts";
+import { isOverloaded } from "./overload.ts";
 import type { Met, Metered } from "./metered.ts";
 import type { GatewayPorts, RequestContext } from "./ports.ts";
 
@@ -86,12 +87,16 @@ export class LimiterQuestions {
     }
   }
 
-  async #answers(limiter: LimiterName, asked: readonly Asked[]) {
+  /** No answers when there are none in time. Asks once more when the first call failed at once: a limiter that has just been restarted fails one. */
+  async #answers(limiter: LimiterName, asked: readonly Asked[]): Promise<LimiterAnswer> {
     const request = asked.map(({ metered, question }) => ({ meter: metered.meter, ...question.ask }));
+    const ask = async () => withDeadline(this.#limiters.exchange(limiter, request), LIMITER_DEADLINE_MS);
+    const askedAtMs = this.now();
     try {
-      return await withDeadline(this.#limiters.exchange(limiter, request), LIMITER_DEADLINE_MS);
-    } catch {
-      return [];
+      return await ask();
+    } catch (error) {
+      if (isOverloaded(error) || this.now() - askedAtMs >= LIMITER_DEADLINE_MS / 2) return [];
+      return ask().catch(() => []);
     }
   }
 }
