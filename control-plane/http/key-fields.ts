@@ -4,11 +4,10 @@ import { networks } from "../../core/network.ts";
 import type { KeyAttributes } from "../ledger/command.ts";
 import { shownText } from "./fields.ts";
 
+export { reason } from "./fields.ts";
+
 const METADATA_PAIRS_MAX = 50;
 const TAGS_MAX = 20;
-
-/** Why something is done, in the caller's words; kept in the ledger's entry. At most 500 characters. */
-export const reason = shownText(500).optional();
 
 /** A word that groups keys: 1 to 48 lower-case letters, digits, `.`, `_`, `-`. */
 export const tag = z

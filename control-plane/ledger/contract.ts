@@ -7,7 +7,7 @@ import type { Slice, Walk } from "../../core/page.ts";
 import type { LeaseGrant, LeaseRequest } from "../../core/protocol/messages.ts";
 import type { RouteTable } from "../../core/route.ts";
 import type { AuditFilter, AuditScope, AuditStretch } from "./audit-log.ts";
-import type { CommandEnvelope, KeyFilter, Outcome, SelfServe } from "./command.ts";
+import type { CommandEnvelope, KeyFilter, Outcome, Refusal, SelfServe } from "./command.ts";
 import type { Denial } from "./denials.ts";
 import type { Ending } from "./ending-preview.ts";
 import type { EventFilter, LocalPlace, SubjectEvent } from "./event-walk.ts";
@@ -43,6 +43,8 @@ export interface Catalogue {
 export interface LedgerContract {
   /** Carries a command out, or answers as it was answered before; with `untilInForce` when it is in force at every edge. Refusals are answers. */
   execute(envelope: CommandEnvelope): Promise<Outcome>;
+  /** What a command would be refused for now; null for nothing. Changes nothing. */
+  rehearse(envelope: CommandEnvelope): Promise<Refusal | null>;
   /** Takes the home cell's catalogue, if newer than the copy held, and answers when it is in force at every edge. */
   mirrorCatalogue(catalogue: Catalogue): Promise<void>;
 
@@ -126,8 +128,8 @@ export interface LedgerContract {
   /** Webhook endpoints; the home cell's. */
   listWebhookEndpoints(walk: Walk): Promise<Slice<SealedWebhookEndpoint>>;
   // Self-serve
-  /** What an active member's role allows, in an organization of this cell; null for who is no such member. */
-  memberPermissions(organizationId: string, userId: string): Promise<readonly string[] | null>;
+  /** What an active member's role allows, in an organization of this cell; everything where no member is named; null for who is no such member. */
+  memberPermissions(organizationId: string, userId: string | null): Promise<readonly string[] | null>;
   /** What a platform key that has neither ended nor been revoked may do now; nothing for any other. The platform organization's cell knows. */
   heldByPlatformKey(id: string): Promise<readonly string[]>;
   /** Permissions that may be granted through a widget, by slug, with a text in slug or name; at most `limit`. */

@@ -25,7 +25,7 @@ import type { Catalogue, LedgerContract } from "./contract.ts";
 import { recordDenial, type Denial } from "./denials.ts";
 import { hasEndedOrganization, sweepEndedOrganization } from "./ended-organizations.ts";
 import { previewEnding, type Ending } from "./ending-preview.ts";
-import { COMMAND_KEPT_MS, execute, forgetOldCommands, isRemembered, nextForgettingAtMs } from "./execute.ts";
+import { COMMAND_KEPT_MS, execute, forgetOldCommands, isRemembered, nextForgettingAtMs, rehearse } from "./execute.ts";
 import { eventsAfter, eventSlice, type EventFilter, type LocalPlace, type SubjectEvent } from "./event-walk.ts";
 import { findEvent, settleEvents } from "./events.ts";
 import { externalIdHolder, ExternalIdsUnderway } from "./external-ids.ts";
@@ -289,7 +289,7 @@ export class Ledger extends DurableObject<LedgerEnv> implements LedgerContract {
     return previewEnding(this.#sql, ending, Date.now());
   }
 
-  async memberPermissions(organizationId: string, userId: string): Promise<readonly string[] | null> {
+  async memberPermissions(organizationId: string, userId: string | null): Promise<readonly string[] | null> {
     return selfServe.memberPermissions(this.#sql, organizationId, userId);
   }
 
@@ -311,6 +311,10 @@ export class Ledger extends DurableObject<LedgerEnv> implements LedgerContract {
 
   async previewRevocation(filter: KeyFilter): Promise<RevocationPreview> {
     return previewRevocation(this.#sql, filter, Date.now());
+  }
+
+  async rehearse(envelope: CommandEnvelope): Promise<Refusal | null> {
+    return rehearse(this.#storage, envelope, Date.now());
   }
 
   async locateImported(tokenId: string): Promise<number | null> {
