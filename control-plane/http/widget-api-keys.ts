@@ -45,7 +45,7 @@ export const widgetApiKeys: Section = {
       access,
       body: newWidgetKeySchema,
       replies: { 201: createdWidgetKeySchema },
-      errors: ["entity_not_found", "permission_not_assignable", "invalid_expiry"],
+      errors: ["entity_not_found", "permission_not_assignable", "invalid_expiry", "reply_unavailable"],
       handler: async ({ services, caller, body, terms }) => createOwn(services, ownOf(caller), body, terms),
     }),
 

@@ -62,7 +62,7 @@ export const widgetUserApiKeys: Section = {
       access,
       body: newWidgetKeySchema,
       replies: { 201: createdWidgetKeySchema },
-      errors: ["entity_not_found", "membership_not_active", "permission_not_assignable", "invalid_expiry"],
+      errors: ["entity_not_found", "membership_not_active", "permission_not_assignable", "invalid_expiry", "reply_unavailable"],
       handler: async ({ services, caller, body, terms }) => createOwn(services, ownOf(caller), body, terms),
     }),
 

@@ -38,7 +38,10 @@ export function requireWithinOwnBounds(transaction: Transaction, organizationId:
   const own = keyOfActor(transaction);
   if (!own) refuse("insufficient_permissions", "Your key has ended.");
   if (wanted.expires_at_ms !== undefined && isLater(wanted.expires_at_ms, own.expires_at_ms))
-    refuse("insufficient_permissions", "A key cannot let a platform key live longer than itself. Use a key without an end, or an earlier end.");
+    refuse(
+      "insufficient_permissions",
+      "A key cannot let a platform key live longer than itself. Use a key without an end, or an earlier end.",
+    );
   const ownNetworks = networksOf(own);
   if (wanted.allowed_networks === undefined || ownNetworks === null) return;
   if (wanted.allowed_networks === null || !areWithin(wanted.allowed_networks, ownNetworks))

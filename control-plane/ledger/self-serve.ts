@@ -9,11 +9,16 @@ import { unrevokedKey, type ApiKeyRow } from "./api-keys.ts";
 import { catalogueOf } from "./catalogue.ts";
 import type { Command, KeyOwner, SelfServe } from "./command.ts";
 import { applicableRole } from "./organization-roles.ts";
+import { organizationView } from "./tenancy.ts";
 import type { PermissionView } from "./view.ts";
 import { refuse, type Transaction } from "./transaction.ts";
 
-/** What an active member's role allows, or null for who is no such member, or is one of an organization that is suspended. */
-export function memberPermissions(sql: SqlStorage, organizationId: string, userId: string): readonly string[] | null {
+/**
+ * What an active member's role allows; everything for nobody in particular (a token that names no member). Null for who is no such
+ * member, and in an organization that is suspended or has ended.
+ */
+export function memberPermissions(sql: SqlStorage, organizationId: string, userId: string | null): readonly string[] | null {
+  if (userId === null) return organizationView(sql, organizationId)?.suspended_at === null ? ["*"] : null;
   const [member] = sql
     .exec<{ role: string }>(
       `SELECT m.role FROM memberships m JOIN organizations o ON o.id = m.organization_id
@@ -55,7 +60,7 @@ export function requireWithinSelfServe({ sql, actor }: Transaction, command: Com
 
 /** What may be granted at most, besides what the owner may hold. A token that names nobody is bounded by nobody's role. */
 function boundOf(sql: SqlStorage, { organization_id, user_id }: SelfServe): readonly string[] {
-  return user_id === null ? ["*"] : (memberPermissions(sql, organization_id, user_id) ?? []);
+  return memberPermissions(sql, organization_id, user_id) ?? [];
 }
 
 function requireWithin(bound: readonly string[], permissions: readonly string[]): void {

@@ -33,9 +33,18 @@ async function expectDone(...calls: readonly (() => Promise<Answer>)[]): Promise
 }
 
 const make = (call: Call, more: Json) => () => call("POST", KEYS, { name: "Another", permissions: [WRITE], ...more });
-const expire = (call: Call, { id }: IssuedKey, end: string | null) => () => call("POST", `/api_keys/${id}/expire`, { expires_at: end });
-const rotate = (call: Call, { id }: IssuedKey) => () => call("POST", `/api_keys/${id}/rotate`, { overlap_seconds: 0 });
-const change = (call: Call, { id }: IssuedKey, json: Json) => () => call("PATCH", `/api_keys/${id}`, json);
+const expire =
+  (call: Call, { id }: IssuedKey, end: string | null) =>
+  () =>
+    call("POST", `/api_keys/${id}/expire`, { expires_at: end });
+const rotate =
+  (call: Call, { id }: IssuedKey) =>
+  () =>
+    call("POST", `/api_keys/${id}/rotate`, { overlap_seconds: 0 });
+const change =
+  (call: Call, { id }: IssuedKey, json: Json) =>
+  () =>
+    call("PATCH", `/api_keys/${id}`, json);
 
 describe("a key that ends in an hour", () => {
   let key: IssuedKey;

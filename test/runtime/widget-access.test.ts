@@ -198,6 +198,36 @@ describe("a widget is let in", () => {
   });
 });
 
+describe("a token without a member", () => {
+  it("is good for nothing while its organization is suspended, and when it has ended", async () => {
+    const organization = await installation.organization();
+    const token = await world.token({ organization_id: organization, scopes: [MANAGE] });
+    const widget = WIDGETS.organization;
+    const key = await make(token, widget);
+    const calls = () =>
+      [
+        ["GET", widget.list, undefined],
+        ["GET", widget.permissions, undefined],
+        ["POST", widget.list, { name: "x", permissions: [] }],
+        ["POST", `${widget.key(key.id)}/expire`, {}],
+        ["DELETE", widget.key(key.id), undefined],
+      ] as const;
+    const expectRefused = async () => {
+      for (const [method, path, json] of calls())
+        expect(await changingNothing(() => call(token, method, path, json))).toMatchObject({
+          status: 403,
+          body: { code: "widget_token_refused" },
+        });
+    };
+    await installation.must("POST", `/organizations/${organization}/suspend`, {});
+    await expectRefused();
+    await installation.must("POST", `/organizations/${organization}/resume`, {});
+    expect(await names(token, widget)).toEqual(["Mine"]);
+    await installation.must("DELETE", `/organizations/${organization}`);
+    await expectRefused();
+  });
+});
+
 describe("somebody else's keys", () => {
   let theirs: { readonly what: string; readonly widget: Widget; readonly key: IssuedKey }[];
   beforeAll(async () => {
@@ -330,6 +360,15 @@ describe("the ledger itself, whatever the door has let through,", () => {
       { type: "replace_routes", routes: [], expected_version: null },
     ];
     for (const command of others) expect(await changingNothing(() => send(boss, ownOf(boss), command))).toBe("insufficient_permissions");
+  });
+
+  it("does nothing in a suspended organization for a token without a member", async () => {
+    const member = await world.member(await installation.organization(), "boss");
+    await installation.must("POST", `/organizations/${member.organizationId}/suspend`, {});
+    const own: SelfServe = { keys: "organization", organization_id: member.organizationId, user_id: null };
+    expect(await changingNothing(() => send(member, own, creation({ type: "organization", id: member.organizationId })))).toBe(
+      "insufficient_permissions",
+    );
   });
 
   it("makes no key for another owner", async () => {
