@@ -219,6 +219,13 @@ export const ERRORS = {
     meaning: "Webhooks are not sent to this URL; the message says why.",
     remedy: "Give the https URL of a public host.",
   },
+  // Permissions
+  enabled_by_wildcard: {
+    status: 409,
+    meaning:
+      "A wildcard of the catalogue would be enabled for keys for which a permission that it covers is not; such keys would hold that all the same.",
+    remedy: "Disable the wildcard for these keys first, or enable for them what it covers.",
+  },
 } as const satisfies Readonly<Record<string, CataloguedError>>;
 
 /** Code of an error in the catalogue. */

@@ -282,7 +282,9 @@ export interface Refusal {
     | "platform_organization"
     | "role_has_assignments"
     // Webhook endpoints
-    | "webhook_endpoint_limit";
+    | "webhook_endpoint_limit"
+    // Permissions
+    | "enabled_by_wildcard";
   readonly message: string;
   /** The input field at fault, if one is. */
   readonly field?: string;
