@@ -4,7 +4,7 @@
  */
 import { PLATFORM_ORGANIZATION_ID } from "../../core/identifier.ts";
 import { coversAny, intersect } from "../../core/permission.ts";
-import { SERVED_SCOPES, type ServedScope } from "../../core/widget.ts";
+import { opensEverybodys, SERVED_SCOPES, type ServedScope } from "../../core/widget.ts";
 import type { Actor, SelfServe } from "../ledger/command.ts";
 import { readWidgetToken, type WidgetGrant } from "../widget-token.ts";
 import { ApiError } from "./api-error.ts";
@@ -31,7 +31,9 @@ export async function throughWidget(services: Services, scope: ServedScope, bear
   if (!grant || !own) throw refusedToken();
   const standing = await permissionsNow(services, grant, own);
   if (!standing) throw refusedToken();
-  return { actor: actorOf(grant, own), permissions: intersect(grant.permissions, standing) };
+  const permissions = intersect(grant.permissions, standing);
+  const reached = own.keys === "user" && opensEverybodys(permissions) ? ({ ...own, keys: "members" } as const) : own;
+  return { actor: actorOf(grant, reached), permissions };
 }
 
 /** Which keys a token is about on an endpoint of a scope; undefined if the token names too little for it. */

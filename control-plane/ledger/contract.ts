@@ -7,6 +7,7 @@ import type { Slice, Walk } from "../../core/page.ts";
 import type { LeaseGrant, LeaseRequest } from "../../core/protocol/messages.ts";
 import type { RouteTable } from "../../core/route.ts";
 import type { AuditFilter, AuditScope, AuditStretch } from "./audit-log.ts";
+import type { ListedOwner } from "./api-keys.ts";
 import type { CommandEnvelope, KeyFilter, Outcome, Refusal, SelfServe } from "./command.ts";
 import type { Denial } from "./denials.ts";
 import type { Ending } from "./ending-preview.ts";
@@ -65,14 +66,8 @@ export interface LedgerContract {
   validate(tokenId: string, sha256: string, clientAddress: string | null): Promise<ApiKeyView | null>;
   /** A key that has not been revoked. */
   apiKey(id: string): Promise<ApiKeyView | null>;
-  /** Keys of an owner that have not been revoked: a user's of one organization, or of all in this cell. `search`: with this in their name. */
-  listApiKeys(
-    owner:
-      | { readonly type: "organization"; readonly id: string }
-      | { readonly type: "user"; readonly id: string; readonly organization_id?: string },
-    walk: Walk,
-    search?: string,
-  ): Promise<Slice<ApiKeyView>>;
+  /** Keys that have not been revoked. `search`: with this in their name. */
+  listApiKeys(owner: ListedOwner, walk: Walk, search?: string): Promise<Slice<ApiKeyView>>;
   /** An organization of this cell. */
   organization(id: string): Promise<OrganizationView | null>;
   /** Organizations of this cell. */
@@ -105,6 +100,8 @@ export interface LedgerContract {
   holdsExternalId(organizationId: string, externalId: string): Promise<boolean>;
   /** The home cell's: the organization that an external id is meant for, or null. Whether it has it, its own cell knows. */
   externalIdHolder(externalId: string): Promise<string | null>;
+  /** Those of the users who are there, in no order; only the home cell has users. */
+  users(ids: readonly string[]): Promise<readonly UserView[]>;
   /** The user with an external id; only the home cell has users. */
   userByExternalId(externalId: string): Promise<UserView | null>;
   /** The role that a member of the organization has by this slug: the organization's own, or one of the installation. */

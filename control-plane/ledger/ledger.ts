@@ -225,7 +225,7 @@ export class Ledger extends DurableObject<LedgerEnv> implements LedgerContract {
     return apiKeys.apiKeyView(this.#sql, id);
   }
 
-  async listApiKeys(owner: Parameters<LedgerContract["listApiKeys"]>[0], walk: Walk, search?: string): Promise<Slice<ApiKeyView>> {
+  async listApiKeys(owner: apiKeys.ListedOwner, walk: Walk, search?: string): Promise<Slice<ApiKeyView>> {
     return apiKeys.apiKeySlice(this.#sql, owner, walk, search);
   }
 
@@ -247,6 +247,10 @@ export class Ledger extends DurableObject<LedgerEnv> implements LedgerContract {
 
   async user(id: string): Promise<UserView | null> {
     return tenancy.userView(this.#sql, id);
+  }
+
+  async users(ids: readonly string[]): Promise<readonly UserView[]> {
+    return tenancy.userViews(this.#sql, ids);
   }
 
   async listUsers(filter: { readonly email?: string }, walk: Walk): Promise<Slice<UserView>> {

@@ -17,6 +17,7 @@ const ULID = "01ARZ3NDEKTSV4RRFFQ69G5FAV";
 const HOUR_MS = 3_600_000;
 const MANAGE = "widgets:api-keys:manage";
 const MANAGE_SELF = "widgets:user-api-keys:manage-self";
+const MANAGE_ALL = "widgets:user-api-keys:manage-all";
 
 let world: WidgetWorld;
 let installation: Installation;
@@ -160,14 +161,6 @@ describe("a widget is let in", () => {
       expect(await statusOf(token, wants[scope])).toBe(200);
       expect(await call(token, "GET", other.list)).toMatchObject({ status: 403, body: { code: "insufficient_permissions" } });
     }
-  });
-
-  it("to one's own keys by who may manage everybody's", async () => {
-    await world.role("manages-all", ["widgets:user-api-keys:manage-all"]);
-    const { token } = await world.member(boss.organizationId, "manages-all");
-    expect(permissionsIn(token)).toEqual(["widgets:user-api-keys:manage-all"]);
-    await make(colleague.token, WIDGETS.user, { name: "Colleague's" });
-    expect(await names(token, WIDGETS.user)).toEqual([]);
   });
 
   it("not once the membership has ended", async () => {
@@ -337,6 +330,11 @@ describe("the ledger itself, whatever the door has let through,", () => {
     return outcome.ok ? "done" : outcome.refusal.code;
   };
   const ownOf = ({ organizationId, userId }: Member): SelfServe => ({ keys: "user", organization_id: organizationId, user_id: userId });
+  const everybodysFor = ({ organizationId, userId }: Member): SelfServe => ({
+    keys: "members",
+    organization_id: organizationId,
+    user_id: userId,
+  });
   const organizationsOf = ({ organizationId, userId }: Member): SelfServe => ({
     ...ownOf({ organizationId, userId } as Member),
     keys: "organization",
@@ -369,6 +367,18 @@ describe("the ledger itself, whatever the door has let through,", () => {
     expect(await changingNothing(() => send(member, own, creation({ type: "organization", id: member.organizationId })))).toBe(
       "insufficient_permissions",
     );
+  });
+
+  it("touches others' keys only for who may manage everybody's at that moment, and makes none for them", async () => {
+    const everybodys = everybodysFor(boss);
+    const { id } = await make(colleague.token, WIDGETS.user);
+    for (const command of [creation(owned(colleague)), creation(owned(boss)), { type: "revoke_api_key", id }] as const)
+      expect(await changingNothing(() => send(boss, everybodys, command))).toBe("insufficient_permissions");
+    await world.role("everybodys", [MANAGE_ALL]);
+    const governor = await world.member(boss.organizationId, "everybodys");
+    const reached = everybodysFor(governor);
+    expect(await changingNothing(() => send(governor, reached, creation(owned(colleague))))).toBe("insufficient_permissions");
+    expect(await send(governor, reached, { type: "revoke_api_key", id })).toBe("done");
   });
 
   it("makes no key for another owner", async () => {
