@@ -273,6 +273,7 @@ export interface Refusal {
     | "version_conflict"
     | "idempotency_key_reused"
     | "not_yet_effective"
+    | "temporarily_unavailable"
     // The life of a key
     | "previous_secret_in_use"
     | "preview_outdated"

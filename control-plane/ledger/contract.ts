@@ -94,8 +94,8 @@ export interface LedgerContract {
   endUsers(users: readonly EndedUser[]): Promise<void>;
   /** How many members of this cell's organizations have a role of the installation. */
   roleAssignments(slug: string): Promise<number>;
-  /** The home cell's: whether the organization may have the external id, which then nobody else is given. */
-  claimExternalId(externalId: string, organizationId: string): Promise<boolean>;
+  /** The home cell's: whether the organization may have the external id, which then nobody else is given. Null: whoever has it cannot be asked. */
+  claimExternalId(externalId: string, organizationId: string): Promise<boolean | null>;
   /** Whether an organization of this cell has the external id or may be about to. */
   holdsExternalId(organizationId: string, externalId: string): Promise<boolean>;
   /** The home cell's: the organization that an external id is meant for, or null. Whether it has it, its own cell knows. */

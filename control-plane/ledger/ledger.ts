@@ -172,7 +172,7 @@ export class Ledger extends DurableObject<LedgerEnv> implements LedgerContract {
     return assignmentsOf(this.#sql, { slug });
   }
 
-  async claimExternalId(externalId: string, organizationId: string): Promise<boolean> {
+  async claimExternalId(externalId: string, organizationId: string): Promise<boolean | null> {
     return this.#otherCells.claimExternalId(externalId, organizationId);
   }
 
