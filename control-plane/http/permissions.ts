@@ -37,7 +37,7 @@ export const permissions: Section = {
           .default({ user_api_keys: true, organization_api_keys: true }),
       }),
       replies: { 201: permissionSchema },
-      errors: ["permission_slug_conflict", "enabled_by_wildcard", "not_yet_effective"],
+      errors: ["permission_slug_conflict", "enabled_by_wildcard", "catalogue_limit", "not_yet_effective"],
       handler: async ({ services, body, terms }) => {
         const id = mintId("perm", services.now(), services.randomBytes);
         const command = { type: "create_permission", id, ...body, description: body.description ?? null } as const;

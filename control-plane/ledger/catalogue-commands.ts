@@ -7,11 +7,16 @@ import { refuse, type Transaction } from "./transaction.ts";
 
 type Of<Type extends Command["type"]> = Extract<Command, { type: Type }>;
 
+/** Most permissions there are. All of them are looked through for every key that is resolved, and go to every cell with each change. */
+const PERMISSIONS_MAX = 2_000;
+
 /** Adds a permission that keys can be granted. */
 export function createPermission(transaction: Transaction, command: Of<"create_permission">): Record<string, unknown> {
   const { sql, nowMs } = transaction;
   const { id, slug, name, description, enabled_for } = command;
   if (permissionView(sql, slug)) refuse("already_exists", `A permission with the slug '${slug}' exists already.`, "slug");
+  if (permissionSlugs(sql).length >= PERMISSIONS_MAX)
+    refuse("catalogue_limit", `There are ${PERMISSIONS_MAX} permissions. Delete one that is not needed, or use wildcards.`);
   requireAgreement(transaction, { slug, enabled_for });
   noteCatalogueChange(
     transaction,

@@ -286,7 +286,8 @@ export interface Refusal {
     // Webhook endpoints
     | "webhook_endpoint_limit"
     // Permissions
-    | "enabled_by_wildcard";
+    | "enabled_by_wildcard"
+    | "catalogue_limit";
   readonly message: string;
   /** The input field at fault, if one is. */
   readonly field?: string;

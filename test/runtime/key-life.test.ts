@@ -353,6 +353,7 @@ describe("what a key carries", () => {
     [{ metadata: { ["k".repeat(41)]: "v" } }],
     [{ metadata: { a: "v".repeat(601) } }],
     [{ metadata: Object.fromEntries(Array.from({ length: 51 }, (_, at) => [`k${at}`, "v"])) }],
+    [{ metadata: Object.fromEntries(Array.from({ length: 28 }, (_, at) => [`k${at}`, "v".repeat(600)])) }],
     [{ reason: "" }],
     [{ reason: "x".repeat(501) }],
   ])("%j is refused", async (more) => {
