@@ -30,15 +30,14 @@ export function previewPermissionEnding(sql: SqlStorage, slug: string, recentlyM
   let memberships = 0;
   for (const member of sql.exec<Holder>(MEMBERS, mentionOf(slug))) memberships += Number(loses(member));
   let [total, used] = [0, 0];
-  const first: Holder[] = [];
+  let first: readonly Holder[] = [];
   for (const key of sql.exec<Holder>(KEYS, mentionOf(slug))) {
     if (!loses(key)) continue;
     total++;
     used += Number((key.last_used_at_ms ?? 0) >= recentlyMs);
-    first.push(key);
-    if (first.length > SHOWN_MAX) first.sort(byLastUse).pop();
+    first = [...first, key].toSorted(byLastUse).slice(0, SHOWN_MAX);
   }
-  const places = new Map(first.sort(byLastUse).map(({ id }, at) => [id, at]));
+  const places = new Map(first.map(({ id }, at) => [id, at]));
   const shown = apiKeyViews(sql, [...places.keys()]).toSorted((a, b) => (places.get(a.id) ?? 0) - (places.get(b.id) ?? 0));
   return { object: "ending_preview", memberships, api_keys: { total, used_in_last_hour: used, first: shown } };
 }
