@@ -36,6 +36,9 @@ export const externalId = externalIdText.nullish().transform((id) => id ?? null)
 /** The same in a change: absent stays, null takes it away. */
 export const externalIdChange = externalIdText.nullable().optional();
 
+/** Id of whoever did something. An admin who signed in is named by issuer and subject, of which the subject alone may have 255 characters. */
+export const actorId = z.string().min(1).max(1_000);
+
 /** Permission slugs as granted. */
 export const permissionSlugs = z.array(permissionSlug).max(256);
 

@@ -93,6 +93,21 @@ describe("an admin", () => {
   });
 });
 
+describe("an admin who has left", () => {
+  it("is found by the keys they made, however long their name is", async () => {
+    const organization = await installation.organization();
+    const token = await provider.token("security", { claims: { sub: "s".repeat(255) } });
+    const made = await as(token, "POST", `/organizations/${organization}/api_keys`, { name: "Theirs" });
+    await installation.key(organization, []);
+    const { id: created_by } = made.body["created_by"] as { id: string };
+    const preview = await installation.must("POST", "/api_keys/revocations/preview", { created_by });
+    expect(preview).toMatchObject({ count: 1, first: [{ id: made.body["id"] }] });
+    expect(await installation.must("GET", `/audit_logs/entries?actor_id=${encodeURIComponent(created_by)}`)).toMatchObject({
+      data: [{ type: "api_key.created", subject: made.body["id"] }],
+    });
+  });
+});
+
 describe("a widget's token that an admin asked for", () => {
   const ends = async (asked: Json, exp: number) => {
     const { status, body } = await as(await provider.token("security", { claims: { exp } }), "POST", "/widgets/token", asked);
