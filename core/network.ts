@@ -43,6 +43,12 @@ export function isWithin(address: Address, allowed: readonly string[]): boolean 
   return blocksOf(allowed).some((block) => covers(block, address));
 }
 
+/** Whether every one of the networks lies in one of the others. */
+export function areWithin(inner: readonly string[], outer: readonly string[]): boolean {
+  const around = blocksOf(outer);
+  return blocksOf(inner).every((block) => around.some((other) => other.bits <= block.bits && covers(other, block.address)));
+}
+
 /**
  * Reads one address; undefined for anything else. Other spellings (octal, hexadecimal, fewer parts, zones) are read differently by
  * different programs, so they are no address here.

@@ -65,6 +65,6 @@ export function refused(refusal: Refusal, actor: Actor, codes: Partial<Record<Re
   const code = codes[refusal.code] ?? refusal.code;
   const { message } = refusal;
   const more = ERRORS[code].status === 422 ? { errors: [{ code, field: refusal.field ?? "", message }] } : {};
-  // What is committed has not been refused.
-  return code === "not_yet_effective" ? new ApiError(code, message) : new DeniedError(actor, "command.refused", code, message, more);
+  // What is committed, or not decided, has not been refused.
+  return ERRORS[code].status === 503 ? new ApiError(code, message) : new DeniedError(actor, "command.refused", code, message, more);
 }

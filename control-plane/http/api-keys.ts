@@ -61,7 +61,7 @@ export const apiKeys: Section = {
       access: "portcullis:api_keys:write",
       body: z.object({ name: displayName.optional(), permissions: permissionSlugs.optional(), ...attributeFields, reason }),
       replies: inForceWithReceipt(apiKeySchema),
-      errors: ["permission_not_assignable", "insufficient_permissions", "last_holder_of_permission"],
+      errors: ["permission_not_assignable", "membership_not_active", "insufficient_permissions", "last_holder_of_permission"],
       handler: async ({ services, params: { api_key_id }, body, terms }) => {
         const { id, cell } = api_key_id;
         const command = {

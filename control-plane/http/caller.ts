@@ -21,6 +21,8 @@ export interface Caller {
   /** In whose name entries are made. */
   readonly actor: Actor;
   readonly permissions: readonly string[];
+  /** When the sign-in of an admin ends, in ms since the epoch; nothing here can take it back before. Absent: for whom the ledger can be asked. */
+  readonly signedInUntilMs?: number;
 }
 
 /** Establishes who calls what has this access; 401 for whoever is nobody. */

@@ -219,6 +219,18 @@ export const ERRORS = {
     meaning: "Webhooks are not sent to this URL; the message says why.",
     remedy: "Give the https URL of a public host.",
   },
+  // Permissions
+  enabled_by_wildcard: {
+    status: 409,
+    meaning:
+      "A wildcard of the catalogue would be enabled for keys for which a permission that it covers is not; such keys would hold that all the same.",
+    remedy: "Disable the wildcard for these keys first, or enable for them what it covers.",
+  },
+  catalogue_limit: {
+    status: 409,
+    meaning: "There are as many permissions, or roles, as there may be.",
+    remedy: "Delete those that are not needed; a wildcard stands for many permissions.",
+  },
 } as const satisfies Readonly<Record<string, CataloguedError>>;
 
 /** Code of an error in the catalogue. */

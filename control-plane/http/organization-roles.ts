@@ -30,7 +30,7 @@ export const organizationRoles: Section = {
       access: "portcullis:permissions:write",
       body: newRole,
       replies: { 201: roleSchema },
-      errors: ["organization_role_slug_conflict"],
+      errors: ["organization_role_slug_conflict", "catalogue_limit"],
       handler: async ({ services, params: { organization_id }, body, terms }) => {
         const { id: organizationId, cell } = organization_id;
         const id = mintId("role", services.now(), services.randomBytes);

@@ -26,7 +26,7 @@ export const roles: Section = {
       access: "portcullis:permissions:write",
       body: newRole,
       replies: { 201: roleSchema },
-      errors: ["role_slug_conflict", "not_yet_effective"],
+      errors: ["role_slug_conflict", "catalogue_limit", "not_yet_effective"],
       handler: async ({ services, body, terms }) => {
         const id = mintId("role", services.now(), services.randomBytes);
         const command = { type: "create_role", id, ...body, description: body.description ?? null } as const;

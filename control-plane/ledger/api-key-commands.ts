@@ -3,12 +3,18 @@ import { PLATFORM_ORGANIZATION_ID, quoteId } from "../../core/identifier.ts";
 import { canonical, notCovered, PLATFORM_PERMISSIONS } from "../../core/permission.ts";
 import type { ActiveRecord } from "../../core/record.ts";
 import { apiKeyView, unrevokedKey, type ApiKeyRow } from "./api-keys.ts";
-
 import type { Command, KeyAttributes, KeyOwner, MintedToken } from "./command.ts";
 import { holdablePermissions } from "./holdable.ts";
 import { missing, noteChange } from "./key-change.ts";
 import { attributeChange, writeAttributes } from "./key-attributes.ts";
-import { requireHoldersLeft, requireMayGovern, requireMayGrant, requireNotOneself } from "./platform-keys.ts";
+import {
+  isLater,
+  requireBoundsWithinOwn,
+  requireHoldersLeft,
+  requireMayGovern,
+  requireMayGrant,
+  requireWithinOwnBounds,
+} from "./platform-keys.ts";
 import { addSecret } from "./secrets.ts";
 import { organizationView } from "./tenancy.ts";
 import { refuse, type Transaction } from "./transaction.ts";
@@ -20,6 +26,10 @@ export function createApiKey(transaction: Transaction, command: Of<"create_api_k
   const { nowMs } = transaction;
   const owner = standingOwner(transaction, command.owner);
   const permissions = grantable(transaction, owner, command.permissions);
+  requireWithinOwnBounds(transaction, owner.id, {
+    expires_at_ms: command.expires_at_ms,
+    allowed_networks: command.attributes?.allowed_networks ?? null,
+  });
   if (command.expires_at_ms !== null && command.expires_at_ms <= nowMs)
     refuse("invalid_expiry", "expires_at must be in the future.", "expires_at");
   if (command.imported && transaction.sql.exec("SELECT 1 FROM tokens WHERE token_id = ?", command.minted.token_id).toArray().length > 0)
@@ -73,10 +83,11 @@ export function updateApiKey(transaction: Transaction, command: Of<"update_api_k
   const { id, attributes = {} } = command;
   const key = unrevokedKey(sql, id) ?? missing(id);
   requireMayGovern(transaction, key);
-  if (attributes.allowed_networks !== undefined) requireNotOneself(transaction, key);
+  requireWithinOwnBounds(transaction, key.organization_id, attributes);
   const previous = JSON.parse(key.permissions) as string[];
   const permissions =
     command.permissions === undefined ? previous : grantable(transaction, ownerOfRow(transaction, key), command.permissions);
+  if (notCovered(permissions, previous).length > 0) requireBoundsWithinOwn(transaction, key, attributes.allowed_networks);
   const name = command.name ?? key.name;
   const change = attributeChange(sql, id, attributes);
   const seq = transaction.append("api_key.updated", id, {
@@ -114,6 +125,7 @@ function setDisabledAt(
   const { sql } = transaction;
   const key = unrevokedKey(sql, id) ?? missing(id);
   requireMayGovern(transaction, key);
+  if (atMs === null) requireBoundsWithinOwn(transaction, key);
   const seq = transaction.append(entryType, id, {
     id,
     organization_id: key.organization_id,
@@ -135,7 +147,7 @@ export function expireApiKey(transaction: Transaction, command: Of<"expire_api_k
   requireMayGovern(transaction, key);
   if (key.expires_at_ms !== null && key.expires_at_ms <= nowMs) refuse("api_key_already_expired", "The API key has expired already.");
   const expires = command.expires_at_ms === "now" ? nowMs : command.expires_at_ms === null ? null : Math.max(command.expires_at_ms, nowMs);
-  if (isLater(expires, key.expires_at_ms)) requireNotOneself(transaction, key);
+  if (isLater(expires, key.expires_at_ms)) requireWithinOwnBounds(transaction, key.organization_id, { expires_at_ms: expires });
   const seq = transaction.append("api_key.updated", command.id, {
     id: command.id,
     expires_at_ms: expires,
@@ -267,9 +279,4 @@ function roleOf(transaction: Transaction, userId: string, organizationId: string
     )
     .toArray();
   return row?.role ?? refuse("membership_not_active", "The user has no active membership in this organization.", "organization_id");
-}
-
-/** Whether one end of a key's life comes after another; null is never. */
-function isLater(end: number | null, other: number | null): boolean {
-  return other !== null && (end === null || end > other);
 }

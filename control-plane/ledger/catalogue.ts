@@ -102,20 +102,29 @@ export function takeBack(
   nowMs: number,
 ): void {
   for (const slug of deleted) {
-    const mention = slug.endsWith("*") ? `"${slug.slice(0, -1)}` : `"${slug}"`;
     // A revoked key stays as it was when it was revoked: that is what its event shows.
     const isLive = table === "api_keys" ? "revoked_seq IS NULL" : "TRUE";
     const holders = sql.exec<{ id: string; permissions: string }>(
       `SELECT id, permissions FROM ${table} WHERE ${isLive} AND instr(permissions, ?) > 0`,
-      mention,
+      mentionOf(slug),
     );
     for (const { id, permissions } of holders.toArray()) {
       const held = JSON.parse(permissions) as string[];
-      const left = held.filter((permission) => !covers(slug, permission) || coversAny(remaining, permission));
+      const left = leftWithout(slug, held, remaining);
       if (left.length === held.length) continue;
       sql.exec(`UPDATE ${table} SET permissions = ?, updated_at_ms = ? WHERE id = ?`, JSON.stringify(left), nowMs, id);
     }
   }
+}
+
+/** What stands in a stored list of permissions, in JSON, that holds something a slug covers. */
+export function mentionOf(slug: string): string {
+  return slug.endsWith("*") ? `"${slug.slice(0, -1)}` : `"${slug}"`;
+}
+
+/** What is left of what is held when a permission leaves the catalogue: all that it does not cover, or one that remains does. */
+export function leftWithout(slug: string, held: readonly string[], remaining: readonly string[]): string[] {
+  return held.filter((permission) => !covers(slug, permission) || coversAny(remaining, permission));
 }
 
 function toPermission(row: PermissionRow): PermissionView {

@@ -21,11 +21,12 @@ export interface Actor {
   readonly self_serve?: SelfServe;
 }
 
-/** Keys of one organization, or of one of its members: all that somebody who acts through a widget sees and touches. */
+/** Keys of one organization, of one of its members, or of all of them: all that somebody who acts through a widget sees and touches. */
 export type SelfServe =
   /** `user_id` is null where the widget's token names nobody. */
   | { readonly keys: "organization"; readonly organization_id: string; readonly user_id: string | null }
-  | { readonly keys: "user"; readonly organization_id: string; readonly user_id: string };
+  /** One's own; `members`: those of all members, of which one makes only one's own. */
+  | { readonly keys: "user" | "members"; readonly organization_id: string; readonly user_id: string };
 
 /** Owner of a key as asked for; the role of a user is looked up by the ledger. */
 export type KeyOwner =
@@ -275,6 +276,7 @@ export interface Refusal {
     | "version_conflict"
     | "idempotency_key_reused"
     | "not_yet_effective"
+    | "temporarily_unavailable"
     // The life of a key
     | "previous_secret_in_use"
     | "preview_outdated"
@@ -285,7 +287,10 @@ export interface Refusal {
     | "platform_organization"
     | "role_has_assignments"
     // Webhook endpoints
-    | "webhook_endpoint_limit";
+    | "webhook_endpoint_limit"
+    // Permissions
+    | "enabled_by_wildcard"
+    | "catalogue_limit";
   readonly message: string;
   /** The input field at fault, if one is. */
   readonly field?: string;

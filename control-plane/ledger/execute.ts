@@ -1,7 +1,7 @@
 /** A command from door to entry: recognise a repeat, do it in one transaction, remember the answer. */
 import * as apiKeys from "./api-key-commands.ts";
 import * as catalogue from "./catalogue-commands.ts";
-import type { Command, CommandEnvelope, Outcome } from "./command.ts";
+import type { Command, CommandEnvelope, Outcome, Refusal } from "./command.ts";
 import { recordCustomerEvent } from "./customer-events.ts";
 import { latestSeq } from "./journal.ts";
 import * as memberships from "./membership-commands.ts";
@@ -25,6 +25,24 @@ export function execute(storage: DurableObjectStorage, envelope: CommandEnvelope
     return storage.transactionSync(() => replay(storage.sql, envelope, nowMs) ?? perform(storage.sql, envelope, nowMs));
   } catch (error) {
     if (error instanceof RefusalError) return { ok: false, refusal: error.refusal };
+    throw error;
+  }
+}
+
+/** Takes back what a rehearsal has done. */
+const REHEARSED = Symbol("rehearsed");
+
+/** What a command would be refused for now; null for nothing, and for one that was carried out before. Leaves no trace. */
+export function rehearse(storage: DurableObjectStorage, envelope: CommandEnvelope, nowMs: number): Refusal | null {
+  try {
+    return storage.transactionSync<null>(() => {
+      if (replay(storage.sql, envelope, nowMs)) return null;
+      perform(storage.sql, envelope, nowMs);
+      throw REHEARSED;
+    });
+  } catch (error) {
+    if (error === REHEARSED) return null;
+    if (error instanceof RefusalError) return error.refusal;
     throw error;
   }
 }

@@ -25,7 +25,7 @@ import type { Catalogue, LedgerContract } from "./contract.ts";
 import { recordDenial, type Denial } from "./denials.ts";
 import { hasEndedOrganization, sweepEndedOrganization } from "./ended-organizations.ts";
 import { previewEnding, type Ending } from "./ending-preview.ts";
-import { COMMAND_KEPT_MS, execute, forgetOldCommands, isRemembered, nextForgettingAtMs } from "./execute.ts";
+import { COMMAND_KEPT_MS, execute, forgetOldCommands, isRemembered, nextForgettingAtMs, rehearse } from "./execute.ts";
 import { eventsAfter, eventSlice, type EventFilter, type LocalPlace, type SubjectEvent } from "./event-walk.ts";
 import { findEvent, settleEvents } from "./events.ts";
 import { externalIdHolder, ExternalIdsUnderway } from "./external-ids.ts";
@@ -172,7 +172,7 @@ export class Ledger extends DurableObject<LedgerEnv> implements LedgerContract {
     return assignmentsOf(this.#sql, { slug });
   }
 
-  async claimExternalId(externalId: string, organizationId: string): Promise<boolean> {
+  async claimExternalId(externalId: string, organizationId: string): Promise<boolean | null> {
     return this.#otherCells.claimExternalId(externalId, organizationId);
   }
 
@@ -225,7 +225,7 @@ export class Ledger extends DurableObject<LedgerEnv> implements LedgerContract {
     return apiKeys.apiKeyView(this.#sql, id);
   }
 
-  async listApiKeys(owner: Parameters<LedgerContract["listApiKeys"]>[0], walk: Walk, search?: string): Promise<Slice<ApiKeyView>> {
+  async listApiKeys(owner: apiKeys.ListedOwner, walk: Walk, search?: string): Promise<Slice<ApiKeyView>> {
     return apiKeys.apiKeySlice(this.#sql, owner, walk, search);
   }
 
@@ -247,6 +247,10 @@ export class Ledger extends DurableObject<LedgerEnv> implements LedgerContract {
 
   async user(id: string): Promise<UserView | null> {
     return tenancy.userView(this.#sql, id);
+  }
+
+  async users(ids: readonly string[]): Promise<readonly UserView[]> {
+    return tenancy.userViews(this.#sql, ids);
   }
 
   async listUsers(filter: { readonly email?: string }, walk: Walk): Promise<Slice<UserView>> {
@@ -289,7 +293,7 @@ export class Ledger extends DurableObject<LedgerEnv> implements LedgerContract {
     return previewEnding(this.#sql, ending, Date.now());
   }
 
-  async memberPermissions(organizationId: string, userId: string): Promise<readonly string[] | null> {
+  async memberPermissions(organizationId: string, userId: string | null): Promise<readonly string[] | null> {
     return selfServe.memberPermissions(this.#sql, organizationId, userId);
   }
 
@@ -311,6 +315,10 @@ export class Ledger extends DurableObject<LedgerEnv> implements LedgerContract {
 
   async previewRevocation(filter: KeyFilter): Promise<RevocationPreview> {
     return previewRevocation(this.#sql, filter, Date.now());
+  }
+
+  async rehearse(envelope: CommandEnvelope): Promise<Refusal | null> {
+    return rehearse(this.#storage, envelope, Date.now());
   }
 
   async locateImported(tokenId: string): Promise<number | null> {

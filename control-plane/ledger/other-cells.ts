@@ -4,8 +4,8 @@
  */
 import { HOME_CELL } from "../../core/identifier.ts";
 import { worstCaseOf, type Tunables } from "../../core/protocol/tunables.ts";
-import { withDeadline } from "../../platform/deadline.ts";
-import type { Cells } from "../cells.ts";
+import { DeadlineError, withDeadline } from "../../platform/deadline.ts";
+import { LedgerUnreachableError, type Cells } from "../cells.ts";
 import { catalogueOf, catalogueSeq } from "./catalogue.ts";
 import { cellsBehind, confirmMirror } from "./catalogue-mirror.ts";
 import { CellDelivery } from "./cell-delivery.ts";
@@ -85,16 +85,21 @@ export class OtherCells {
     return isOfOneOrganization || !CATALOGUE_COMMANDS.has(command.type) || this.#catalogue.run();
   }
 
-  /** What speaks against a command in other cells, before it is carried out in this one; null for nothing. */
+  /** What speaks against a command in other cells, or that one of them cannot be asked, before it is carried out in this one; null for nothing. */
   async objectionTo(command: Command): Promise<Refusal | null> {
     const claim = externalIdIn(command);
-    if (claim !== null) return this.#claim(claim);
-    if (command.type === "delete_role" && command.organization_id === undefined) return this.#assignmentsElsewhere(command.slug);
+    if (claim !== null) return orUnreachable(this.#claim(claim), CANNOT_BE_TOLD);
+    if (command.type === "delete_role" && command.organization_id === undefined)
+      return orUnreachable(this.#assignmentsElsewhere(command.slug), CANNOT_BE_TOLD);
     return null;
   }
 
-  /** In the home cell: names the organization for the external id, unless the one that is named for it holds it. */
-  async claimExternalId(externalId: string, organizationId: string): Promise<boolean> {
+  /** In the home cell: names the organization for the external id, unless the one that is named for it holds it. Null: that one cannot be asked. */
+  async claimExternalId(externalId: string, organizationId: string): Promise<boolean | null> {
+    return orUnreachable(this.#claimExternalId(externalId, organizationId), null);
+  }
+
+  async #claimExternalId(externalId: string, organizationId: string): Promise<boolean> {
     const { sql, cells } = this.#ports;
     for (;;) {
       const holder = externalIdHolder(sql, externalId);
@@ -105,7 +110,9 @@ export class OtherCells {
   }
 
   async #claim({ externalId, organizationId }: ExternalIdClaim): Promise<Refusal | null> {
-    if (await this.#answer(this.#ledger(HOME_CELL).claimExternalId(externalId, organizationId))) return null;
+    const may = await this.#answer(this.#ledger(HOME_CELL).claimExternalId(externalId, organizationId));
+    if (may === null) return CANNOT_BE_TOLD;
+    if (may) return null;
     return { code: "external_id_already_used", message: "Another organization has this external id.", field: "external_id" };
   }
 
@@ -142,6 +149,22 @@ export class OtherCells {
 
   #ledger(cell: number): LedgerContract {
     return cell === this.#cell ? this.#ports.self : this.#ports.cells.ledger(cell);
+  }
+}
+
+/** Nothing has been done, and asking again may help. */
+const CANNOT_BE_TOLD: Refusal = {
+  code: "temporarily_unavailable",
+  message: "Another cell has to be asked first and cannot be reached. Nothing was changed. Send the request again.",
+};
+
+/** The answer, or `otherwise` where a cell gave none. */
+async function orUnreachable<Answer, Otherwise>(asked: Promise<Answer>, otherwise: Otherwise): Promise<Answer | Otherwise> {
+  try {
+    return await asked;
+  } catch (error) {
+    if (error instanceof DeadlineError || error instanceof LedgerUnreachableError) return otherwise;
+    throw error;
   }
 }
 

@@ -53,10 +53,15 @@ export class Ledger extends RealLedger {
     return super.mirrorCatalogue(received);
   }
 
-  override async claimExternalId(externalId: string, organizationId: string): Promise<boolean> {
+  override async claimExternalId(externalId: string, organizationId: string): Promise<boolean | null> {
     const may = await super.claimExternalId(externalId, organizationId);
     if (may) await ledgerFaults.claimsAnswered.get(externalId);
     return may;
+  }
+
+  override async holdsExternalId(organizationId: string, externalId: string): Promise<boolean> {
+    await suffer(ledgerFaults.onHolding.get(externalId));
+    return super.holdsExternalId(organizationId, externalId);
   }
 
   override async endUsers(users: readonly EndedUser[]): Promise<void> {

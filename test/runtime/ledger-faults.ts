@@ -10,6 +10,8 @@ export const ledgerFaults = {
   onCatalogue: new Map<string, LedgerFault>(),
   /** By external id: until when the home cell keeps the answer to itself that an organization may have it. */
   claimsAnswered: new Map<string, Promise<void>>(),
+  /** By external id: what cells do on being asked whether an organization of theirs has it. */
+  onHolding: new Map<string, LedgerFault>(),
   /** Cells, by their objects' names, that do not hear of ended users. */
   notEndingUsers: new Set<string>(),
   /** What cells, by their objects' names, do on being asked for a lease. */
