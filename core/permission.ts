@@ -65,6 +65,10 @@ export const PLATFORM_PERMISSIONS = [
   "portcullis:audit_logs:read",
   // Self-serve
   "portcullis:widgets:write",
+  // Policies on keys
+  "portcullis:policies:read",
+  "portcullis:policies:write",
+  "portcullis:api_keys:approve",
 ] as const;
 
 /** One of {@link PLATFORM_PERMISSIONS}. */

@@ -45,7 +45,7 @@ export const widgetApiKeys: Section = {
       access,
       body: newWidgetKeySchema,
       replies: { 201: createdWidgetKeySchema },
-      errors: ["entity_not_found", "permission_not_assignable", "invalid_expiry"],
+      errors: ["entity_not_found", "permission_not_assignable", "invalid_expiry", "api_key_policy_violated"],
       handler: async ({ services, caller, body, terms }) => createOwn(services, ownOf(caller), body, terms),
     }),
 
@@ -70,7 +70,7 @@ export const widgetApiKeys: Section = {
       access,
       body: expirySchema,
       replies: { 200: widgetKeySchema },
-      errors: ["api_key_already_expired", "permission_not_assignable"],
+      errors: ["api_key_already_expired", "permission_not_assignable", "api_key_policy_violated"],
       handler: async ({ services, caller, params, body, terms }) =>
         ok(await expireOwn(services, ownOf(caller), params.api_key_id, body, terms)),
     }),

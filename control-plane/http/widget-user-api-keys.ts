@@ -62,7 +62,7 @@ export const widgetUserApiKeys: Section = {
       access,
       body: newWidgetKeySchema,
       replies: { 201: createdWidgetKeySchema },
-      errors: ["entity_not_found", "membership_not_active", "permission_not_assignable", "invalid_expiry"],
+      errors: ["entity_not_found", "membership_not_active", "permission_not_assignable", "invalid_expiry", "api_key_policy_violated"],
       handler: async ({ services, caller, body, terms }) => createOwn(services, ownOf(caller), body, terms),
     }),
 
@@ -86,7 +86,7 @@ export const widgetUserApiKeys: Section = {
       access,
       body: expirySchema,
       replies: { 200: userKeySchema },
-      errors: ["api_key_already_expired", "permission_not_assignable"],
+      errors: ["api_key_already_expired", "permission_not_assignable", "api_key_policy_violated"],
       handler: async ({ services, caller, params, body, terms }) => {
         const own = ownOf(caller);
         const key = await expireOwn(services, own, params.api_key_id, body, terms);

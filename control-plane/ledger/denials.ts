@@ -35,7 +35,7 @@ export function recordDenial(sql: SqlStorage, denial: Denial, organizations: rea
 }
 
 /** How many refusals of the caller were not recorded since the last that was; undefined if this one is not to be recorded either. */
-function takeAllowance(sql: SqlStorage, actorId: string, nowMs: number): number | undefined {
+export function takeAllowance(sql: SqlStorage, actorId: string, nowMs: number): number | undefined {
   const [row] = sql
     .exec<{ left_over: number; at_ms: number; unrecorded: number }>("SELECT * FROM denial_allowances WHERE actor_id = ?", actorId)
     .toArray();

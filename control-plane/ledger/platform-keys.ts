@@ -3,8 +3,10 @@
  * caller holds is read in the transaction that makes the change: no caller acts on permissions that were taken meanwhile.
  */
 import { PLATFORM_ORGANIZATION_ID } from "../../core/identifier.ts";
+import type { Lineage } from "../../core/lineage.ts";
 import { intersect, notCovered, PLATFORM_PERMISSIONS } from "../../core/permission.ts";
 import type { ApiKeyRow } from "./api-keys.ts";
+import type { Actor } from "./command.ts";
 import { refuse, type Transaction } from "./transaction.ts";
 
 /** Nobody gives a platform key what they do not hold themselves. */
@@ -59,6 +61,20 @@ export function heldByActor({ actor, sql, nowMs }: Pick<Transaction, "actor" | "
     )
     .toArray();
   return key ? permissionsOf(key) : [];
+}
+
+/** A caller and who made it, and so on; only the platform organization's cell knows. A key that was revoked made what it made. */
+export function lineageOf(sql: SqlStorage, { type, id }: Pick<Actor, "type" | "id">): Lineage {
+  const makers: string[] = [];
+  for (let at: { readonly type: string; readonly id: string } = { type, id }; at.type === "api_key";) {
+    const [maker] = sql
+      .exec<{ type: string; id: string }>("SELECT created_by_type AS type, created_by_id AS id FROM api_keys WHERE id = ?", at.id)
+      .toArray();
+    if (!maker || maker.type === "system") return { caller: id, makers, first: at.id };
+    makers.push(maker.id);
+    at = maker;
+  }
+  return { caller: id, makers, first: null };
 }
 
 function permissionsOf(key: ApiKeyRow): string[] {
