@@ -33,11 +33,14 @@ export function violationsOf(policy: ApiKeyPolicy, key: JudgedKey): PolicyViolat
  */
 export function violationsOfChange(policy: ApiKeyPolicy, before: JudgedKey, after: JudgedKey): PolicyViolation[] {
   const gained = notCovered(after.permissions, before.permissions);
+  const isProlonged = endsLater(after.expires_at_ms, before.expires_at_ms);
   const isBoundOtherwise = JSON.stringify(after.allowed_networks) !== JSON.stringify(before.allowed_networks);
+  // Who approved of a key approved of its end and its networks, too.
+  const isLoosened = isProlonged || (isBoundOtherwise && !isNarrowed(after.allowed_networks, before.allowed_networks));
   return [
-    ...(endsLater(after.expires_at_ms, before.expires_at_ms) ? lifetimeViolations(policy, after) : []),
+    ...(isProlonged ? lifetimeViolations(policy, after) : []),
     ...(gained.length > 0 || isBoundOtherwise ? networkViolations(policy, after) : []),
-    ...approvalViolations(policy, gained),
+    ...approvalViolations(policy, isLoosened ? after.permissions : gained),
   ];
 }
 
@@ -53,6 +56,10 @@ export function approvalViolations(policy: ApiKeyPolicy, granted: readonly strin
 /** Whether one end of a key's life comes after another; null is never. */
 export function endsLater(end: number | null, other: number | null): boolean {
   return other !== null && (end === null || end > other);
+}
+
+function isNarrowed(networks: readonly string[] | null, before: readonly string[] | null): boolean {
+  return networks !== null && (before === null || areWithin(networks, before));
 }
 
 function lifetimeViolations(policy: ApiKeyPolicy, { kind, created_at_ms, expires_at_ms }: JudgedKey): PolicyViolation[] {

@@ -3,12 +3,14 @@ import { z } from "zod";
 import { policyFields } from "../../core/api-key-policy.ts";
 import { HOME_CELL } from "../../core/identifier.ts";
 import { networks } from "../../core/network.ts";
-import { apiKeyPolicySchema } from "../ledger/view.ts";
+import { assemblePage, walkOf } from "../../core/page.ts";
+import { apiKeyPolicySchema, nonCompliantKeySchema } from "../ledger/view.ts";
 import { notFound } from "./api-error.ts";
 import { endpoint, type Section } from "./endpoint.ts";
 import { given } from "./fields.ts";
 import { reason } from "./key-fields.ts";
-import { ok, settled } from "./reply.ts";
+import { pageQuery } from "./query.ts";
+import { ok, pageOf, settled } from "./reply.ts";
 import { send } from "./send.ts";
 
 /** What was misspelt would be a limit that is not there. */
@@ -78,6 +80,23 @@ export const apiKeyPolicies: Section = {
         const { id, cell } = organization_id;
         const command = { type: "set_api_key_policy", organization_id: id, settings: given(settings) } as const;
         return settled(await send(services, command, { cell, terms, reason: why }));
+      },
+    }),
+
+    endpoint({
+      method: "GET",
+      path: "/organizations/:organization_id/api_key_policy/violations",
+      operationId: "listNonCompliantApiKeys",
+      summary: "Lists the keys that the policy would not allow to be made as they are",
+      description: "They are from before the policy, and go on until somebody ends them. Life and networks are looked at.",
+      access: "portcullis:api_keys:read",
+      query: pageQuery("api_key"),
+      replies: { 200: pageOf(nonCompliantKeySchema) },
+      handler: async ({ services, params: { organization_id }, query }) => {
+        const { id, cell } = organization_id;
+        const ledger = services.cells.ledger(cell);
+        if (!(await ledger.organization(id))) throw notFound("Organization", id);
+        return ok(assemblePage(query, [await ledger.nonCompliantApiKeys(id, walkOf(query))]));
       },
     }),
   ],

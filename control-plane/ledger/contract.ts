@@ -26,6 +26,7 @@ import type {
   AuditEntryView,
   AuditExportLine,
   MembershipView,
+  NonCompliantKeyView,
   OrganizationView,
   PermissionView,
   ReceiptView,
@@ -164,6 +165,8 @@ export interface LedgerContract {
   // Policies on keys
   /** The policy of an organization of this cell, null if there is none; without an organization the installation's defaults, as this cell has them. */
   apiKeyPolicy(organizationId?: string): Promise<ApiKeyPolicyView | null>;
+  /** Keys of an organization that its policy would not allow to be made as they are. */
+  nonCompliantApiKeys(organizationId: string, walk: Walk): Promise<Slice<NonCompliantKeyView>>;
   /** A request for a key in an organization of this cell. */
   apiKeyRequest(id: string): Promise<ApiKeyRequestView | null>;
   /** An organization's requests for keys, all or those of one status. */

@@ -40,6 +40,7 @@ import { latestSeq, readEntries, verifyChain, type ChainCheck, type ChainPositio
 import { applicableRole, applicableRoles, assignmentsOf } from "./organization-roles.ts";
 import { externalIdIn, OtherCells } from "./other-cells.ts";
 import { heldByActor, lineageOf } from "./platform-keys.ts";
+import { nonCompliantKeys } from "./policy-report.ts";
 import { healPublication, nextPublicationAtMs, publishDue } from "./publications.ts";
 import { resolveToken } from "./resolve.ts";
 import { routeTable } from "./route-table.ts";
@@ -58,6 +59,7 @@ import type {
   AuditEntryView,
   AuditExportLine,
   MembershipView,
+  NonCompliantKeyView,
   OrganizationView,
   PermissionView,
   ReceiptView,
@@ -382,6 +384,10 @@ export class Ledger extends DurableObject<LedgerEnv> implements LedgerContract {
   async apiKeyPolicy(organizationId?: string): Promise<ApiKeyPolicyView | null> {
     if (organizationId === undefined) return policyView(this.#sql, INSTALLATION);
     return tenancy.organizationView(this.#sql, organizationId) && policyView(this.#sql, organizationId);
+  }
+
+  async nonCompliantApiKeys(organizationId: string, walk: Walk): Promise<Slice<NonCompliantKeyView>> {
+    return nonCompliantKeys(this.#sql, organizationId, walk, Date.now());
   }
 
   async apiKeyRequest(id: string): Promise<ApiKeyRequestView | null> {

@@ -52,6 +52,16 @@ export function requireMayGoOn(transaction: Transaction, key: ApiKeyRow): void {
 }
 
 /**
+ * Refuses a new secret of a key that needed approval to anyone but who made it: whoever is given the secret has what somebody else was approved
+ * for. All others can disable or revoke it.
+ */
+export function requireMayHoldSecret({ sql, actor }: Transaction, key: ApiKeyRow): void {
+  if (key.created_by_type === actor.type && key.created_by_id === actor.id) return;
+  const violations = approvalViolations(policyOf(sql, key.organization_id), JSON.parse(key.permissions) as string[]);
+  requireNone(key.organization_id, key.id, violations);
+}
+
+/**
  * Records that the policy kept somebody from something. The refused command has left no trace, so this is a transaction of its own. Like
  * other refusals a caller can have only so many of them recorded.
  */

@@ -273,6 +273,24 @@ export const apiKeyPolicySchema = z
   .meta({ id: "ApiKeyPolicy" });
 export type ApiKeyPolicyView = View<typeof apiKeyPolicySchema>;
 
+/** A key that the organization's policy would not allow to be made as it is. */
+export const nonCompliantKeySchema = z
+  .object({
+    object: z.literal("non_compliant_api_key"),
+    id: idOf("api_key"),
+    name: z.string(),
+    owner: keyOwnerSchema,
+    violations: z.array(
+      z.object({
+        field: z.string(),
+        limit: z.unknown().describe("What the policy has in that field; of several rules, the one."),
+        message: z.string(),
+      }),
+    ),
+  })
+  .meta({ id: "NonCompliantApiKey" });
+export type NonCompliantKeyView = View<typeof nonCompliantKeySchema>;
+
 /** A request for a key. */
 export const apiKeyRequestSchema = z
   .object({

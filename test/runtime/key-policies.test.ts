@@ -281,3 +281,28 @@ describe("a violation", () => {
     expect((data as Json[])[0]).toMatchObject({ payload: { api_key_id: key.id, attempted: "expire_api_key" } });
   });
 });
+
+it("keys from before a stricter policy are listed with what is wrong with each, page by page", async () => {
+  const organizationId = await installation.organization();
+  const rule = { permission: "orders:write", networks: ["10.0.0.0/8"] };
+  const endless = await installation.key(organizationId, []);
+  const wanting = await installation.key(organizationId, ["orders:write"]);
+  const path = `/organizations/${organizationId}/api_key_policy/violations`;
+  expect((await installation.must("GET", path))["data"]).toEqual([]);
+  await setPolicy(organizationId, { organization_key_lifetime_days_max: 10, required_networks: [rule] });
+  await installation.key(organizationId, ["orders:write"], { allowed_networks: ["10.1.0.0/16"] });
+  const { id: ended } = await installation.key(organizationId, []);
+  await installation.must("POST", `/api_keys/${ended}/expire`, {});
+  const tooLong = { field: "organization_key_lifetime_days_max", limit: 10, message: expect.any(String) as string };
+  const unbound = { field: "required_networks", limit: rule, message: expect.any(String) as string };
+  const page = await installation.must("GET", `${path}?order=asc&limit=1`);
+  expect(page["data"]).toMatchObject([{ id: endless.id, violations: [tooLong] }]);
+  const { after } = page["list_metadata"] as { readonly after: string };
+  const next = await installation.must("GET", `${path}?order=asc&limit=1&after=${after}`);
+  expect(next).toMatchObject({
+    data: [{ id: wanting.id, owner: { type: "organization", id: organizationId }, violations: [tooLong, unbound] }],
+    list_metadata: { before: wanting.id, after: null },
+  });
+  const back = await installation.must("GET", `${path}?order=asc&limit=1&before=${wanting.id}`);
+  expect(back).toMatchObject({ data: [{ id: endless.id }], list_metadata: { before: null, after: endless.id } });
+});

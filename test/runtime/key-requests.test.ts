@@ -119,6 +119,28 @@ describe("a permission that needs approval", () => {
   });
 });
 
+describe("a key that was approved", () => {
+  it("is not loosened afterwards, nor handed to somebody else by rotating it; it can be narrowed, and ended by all", async () => {
+    const id = await requested(alice, { expires_at: "2999-01-01T00:00:00.000Z", allowed_networks: ["10.0.0.0/8"] });
+    await act(bob, "approve", id);
+    const { body: key } = await act(alice, "issue", id);
+    const path = `/api_keys/${String(key["id"])}`;
+    const attempt = async (who: IssuedKey, method: string, at: string, json: Json) => codeOf(await ask(who.value, method, at, { json }));
+    const refused = [422, "api_key_policy_violated"];
+    for (const allowed_networks of [null, ["192.0.2.0/24"], ["10.0.0.0/8", "192.0.2.0/24"]])
+      expect(await attempt(alice, "PATCH", path, { allowed_networks })).toEqual(refused);
+    expect(await attempt(alice, "POST", `${path}/expire`, { expires_at: null })).toEqual(refused);
+    expect(await attempt(alice, "POST", `${path}/expire`, { expires_at: "2999-01-01T00:00:00.001Z" })).toEqual(refused);
+    expect(await attempt(bob, "POST", `${path}/rotate`, {})).toEqual(refused);
+    expect(await attempt(bob, "POST", `${path}/rotate`, { overlap_seconds: 0 })).toEqual(refused);
+    expect(await attempt(alice, "POST", `${path}/rotate`, { overlap_seconds: 0 })).toEqual([200, undefined]);
+    expect(await attempt(bob, "PATCH", path, { allowed_networks: ["10.1.0.0/16"] })).toEqual([200, undefined]);
+    expect(await attempt(bob, "POST", `${path}/expire`, { expires_at: "2998-01-01T00:00:00.000Z" })).toEqual([200, undefined]);
+    expect(await attempt(bob, "POST", `${path}/disable`, {})).toEqual([200, undefined]);
+    expect((await ask(bob.value, "DELETE", path)).status).toBe(204);
+  });
+});
+
 describe("nobody approves what they asked for", () => {
   it("with the same credential, neither yes nor no", async () => {
     const id = await requested(alice);
@@ -157,7 +179,8 @@ describe("nobody approves what they asked for", () => {
   });
 
   it("as an admin who signed in, with a key that this admin made, nor the other way round", async () => {
-    const [ada, eve]: Actor[] = ["ada", "eve"].map((name) => ({ type: "user", id: `https://idp.example.com#${name}`, permissions: ADMIN }));
+    const signedIn = (name: string): Actor => ({ type: "user", id: `https://idp.example.com#${name}`, permissions: ADMIN });
+    const [ada, eve] = [signedIn("ada"), signedIn("eve")];
     const platform = env.LEDGER.getByName(`cell-${cellOfOrganization(PLATFORM_ORGANIZATION_ID, CELLS)}`);
     const key = newId("api_key", cellOfOrganization(PLATFORM_ORGANIZATION_ID, CELLS));
     const owner = { type: "organization", id: PLATFORM_ORGANIZATION_ID } as const;
@@ -170,7 +193,7 @@ describe("nobody approves what they asked for", () => {
       expires_at_ms: null,
       minted: minted(),
     };
-    expect(await platform.execute({ ...envelope(create), actor: ada as Actor })).toMatchObject({ ok: true });
+    expect(await platform.execute({ ...envelope(create), actor: ada })).toMatchObject({ ok: true });
     const adasKey: Actor = { type: "api_key", id: key };
     const cell = cellOfOrganization(organizationId, CELLS);
     const decide = async (requester: Actor, decider: Actor) => {
@@ -187,9 +210,9 @@ describe("nobody approves what they asked for", () => {
       const outcome = await ledger.execute({ ...envelope({ type: "approve_api_key_request", id }), actor: decider });
       return outcome.ok ? "approved" : outcome.refusal.code;
     };
-    expect(await decide(ada as Actor, adasKey)).toBe("self_approval");
-    expect(await decide(adasKey, ada as Actor)).toBe("self_approval");
-    expect(await decide(adasKey, eve as Actor)).toBe("approved");
+    expect(await decide(ada, adasKey)).toBe("self_approval");
+    expect(await decide(adasKey, ada)).toBe("self_approval");
+    expect(await decide(adasKey, eve)).toBe("approved");
   });
 
   it("without the permission to approve", async () => {
