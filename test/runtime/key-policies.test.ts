@@ -287,12 +287,12 @@ it("keys from before a stricter policy are listed with what is wrong with each, 
   const rule = { permission: "orders:write", networks: ["10.0.0.0/8"] };
   const endless = await installation.key(organizationId, []);
   const wanting = await installation.key(organizationId, ["orders:write"]);
+  const { id: ended } = await installation.key(organizationId, ["orders:write"]);
+  await installation.must("POST", `/api_keys/${ended}/expire`, {});
   const path = `/organizations/${organizationId}/api_key_policy/violations`;
   expect((await installation.must("GET", path))["data"]).toEqual([]);
   await setPolicy(organizationId, { organization_key_lifetime_days_max: 10, required_networks: [rule] });
   await installation.key(organizationId, ["orders:write"], { allowed_networks: ["10.1.0.0/16"] });
-  const { id: ended } = await installation.key(organizationId, []);
-  await installation.must("POST", `/api_keys/${ended}/expire`, {});
   const tooLong = { field: "organization_key_lifetime_days_max", limit: 10, message: expect.any(String) as string };
   const unbound = { field: "required_networks", limit: rule, message: expect.any(String) as string };
   const page = await installation.must("GET", `${path}?order=asc&limit=1`);
