@@ -43,10 +43,10 @@ export function isWithin(address: Address, allowed: readonly string[]): boolean 
   return blocksOf(allowed).some((block) => covers(block, address));
 }
 
-/** Whether every one of the networks lies in one of the others. */
+/** Whether each of the networks lies in one of others. What only several of those cover together does not. */
 export function areWithin(inner: readonly string[], outer: readonly string[]): boolean {
   const around = blocksOf(outer);
-  return blocksOf(inner).every((block) => around.some((other) => other.bits <= block.bits && covers(other, block.address)));
+  return blocksOf(inner).every((block) => around.some((wider) => wider.bits <= block.bits && covers(wider, block.address)));
 }
 
 /**

@@ -3,10 +3,9 @@ import { z } from "zod";
 import { sha256Hex } from "../../core/digest.ts";
 import { directoryOf, foreignTokenId } from "../../core/foreign-token.ts";
 import { PLATFORM_ORGANIZATION_ID } from "../../core/identifier.ts";
-import type { KeyOwner } from "../ledger/command.ts";
 import { apiKeySchema } from "../ledger/view.ts";
 import { notFound } from "./api-error.ts";
-import { environmentOf, newKeySchema } from "./create-api-key.ts";
+import { environmentOf, newKeySchema, ownerIn, usualIfAbsent } from "./create-api-key.ts";
 import { endpoint, type Section, type Services } from "./endpoint.ts";
 import { shownText } from "./fields.ts";
 import { attributesOf } from "./key-fields.ts";
@@ -37,7 +36,14 @@ export const keyImport: Section = {
       access: "portcullis:api_keys:write",
       body: importedKeySchema,
       replies: { 201: apiKeySchema },
-      errors: ["already_exists", "permission_not_assignable", "invalid_expiry", "membership_not_active", "organization_suspended"],
+      errors: [
+        "already_exists",
+        "permission_not_assignable",
+        "invalid_expiry",
+        "membership_not_active",
+        "organization_suspended",
+        "api_key_policy_violated",
+      ],
       handler: async ({ services, params: { organization_id }, body, terms }) => {
         const { id: organizationId, cell } = organization_id;
         if (organizationId === PLATFORM_ORGANIZATION_ID || !(await services.cells.ledger(cell).organization(organizationId)))
@@ -48,10 +54,10 @@ export const keyImport: Section = {
         const command = {
           type: "create_api_key",
           id: mintKeyId(services, cell),
-          owner: ownerOf(organizationId, user_id),
+          owner: ownerIn(organizationId, user_id),
           name,
           permissions,
-          expires_at_ms: expires_at ?? null,
+          expires_at_ms: usualIfAbsent(expires_at),
           minted: { token_id, sha256, obfuscated_value, environment },
           attributes: attributesOf(body),
           imported: true,
@@ -64,11 +70,6 @@ export const keyImport: Section = {
     }),
   ],
 };
-
-function ownerOf(organizationId: string, userId: string | undefined): KeyOwner {
-  if (userId === undefined) return { type: "organization", id: organizationId };
-  return { type: "user", id: userId, organization_id: organizationId };
-}
 
 /**
  * Has the directory note where the key lives, before it lives there: a note of a key that was not made after all names nothing. But it

@@ -1,4 +1,6 @@
 /** All endpoints of the control plane. What is not here does not exist. */
+import { apiKeyPolicies } from "./api-key-policies.ts";
+import { apiKeyRequests } from "./api-key-requests.ts";
 import { apiKeys } from "./api-keys.ts";
 import { auditLogs } from "./audit-logs.ts";
 import { bootstrap } from "./bootstrap.ts";
@@ -52,6 +54,9 @@ export const SECTIONS: readonly Section[] = [
   keyLife,
   keyRevocations,
   keyImport,
+  // Policies on keys
+  apiKeyPolicies,
+  apiKeyRequests,
 ];
 
 /** Every endpoint. */

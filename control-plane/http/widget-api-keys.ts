@@ -50,7 +50,7 @@ export const widgetApiKeys: Section = {
       access,
       body: expirySchema,
       replies: { 200: widgetKeySchema },
-      errors: ["api_key_already_expired", "permission_not_assignable"],
+      errors: ["api_key_already_expired", "permission_not_assignable", "api_key_policy_violated"],
       handler: async ({ services, caller, params, body, terms }) =>
         ok(widgetKey(await expireOwn(services, ownOf(caller), params.api_key_id, body, terms))),
     }),

@@ -32,7 +32,7 @@ export function creationEndpoint(named: Named<`${Root}/${string}api-keys`>, erro
     method: "POST",
     body: newWidgetKeySchema,
     replies: { 201: createdWidgetKeySchema },
-    errors: ["entity_not_found", "permission_not_assignable", "invalid_expiry", "reply_unavailable", ...errors],
+    errors: ["entity_not_found", "permission_not_assignable", "invalid_expiry", "reply_unavailable", "api_key_policy_violated", ...errors],
     handler: async ({ services, caller, body, terms }) => createOwn(services, ownOf(caller), body, terms),
   });
 }

@@ -67,7 +67,7 @@ export const widgetUserApiKeys: Section = {
       access,
       body: expirySchema,
       replies: { 200: userKeySchema },
-      errors: ["api_key_already_expired", "permission_not_assignable"],
+      errors: ["api_key_already_expired", "permission_not_assignable", "api_key_policy_violated"],
       handler: async ({ services, caller, params, body, terms }) => {
         const [key] = await withOwners(services, [await expireOwn(services, ownOf(caller), params.api_key_id, body, terms)]);
         if (!key) throw new ApiError("widget_token_refused", "The key's owner is not there any more.");

@@ -2,8 +2,10 @@
 import type { Subject } from "../../core/floor.ts";
 import type { Slice, Walk } from "../../core/page.ts";
 import { covers, coversAny } from "../../core/permission.ts";
+import { INSTALLATION } from "./concerned-organizations.ts";
 import type { Catalogue } from "./contract.ts";
 import { isoTime } from "./iso-time.ts";
+import { policyLayer } from "./key-policies.ts";
 import type { Transaction } from "./transaction.ts";
 import type { PermissionView, RoleView } from "./view.ts";
 import { walkTable } from "./walk-table.ts";
@@ -66,7 +68,7 @@ export function roleViews(sql: SqlStorage): RoleView[] {
 /** The whole catalogue as this cell has it. */
 export function catalogueOf(sql: SqlStorage): Catalogue {
   const permissions = sql.exec<PermissionRow>("SELECT * FROM permissions ORDER BY slug").toArray().map(toPermission);
-  return { homeSeq: catalogueSeq(sql), permissions, roles: roleViews(sql) };
+  return { homeSeq: catalogueSeq(sql), permissions, roles: roleViews(sql), policyDefaults: policyLayer(sql, INSTALLATION) ?? null };
 }
 
 /** Seq of the home cell at which the catalogue last changed, as far as this cell knows. */

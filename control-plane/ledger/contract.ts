@@ -3,19 +3,23 @@
  * answers, so a superseded instance cannot answer them.
  */
 import type { Resolution } from "../../core/ledger-reader.ts";
+import type { Lineage } from "../../core/lineage.ts";
 import type { Slice, Walk } from "../../core/page.ts";
 import type { LeaseGrant, LeaseRequest } from "../../core/protocol/messages.ts";
 import type { RouteTable } from "../../core/route.ts";
 import type { AuditFilter, AuditScope, AuditStretch } from "./audit-log.ts";
 import type { ListedOwner } from "./api-keys.ts";
-import type { CommandEnvelope, KeyFilter, Outcome, Refusal, SelfServe } from "./command.ts";
+import type { Actor, CommandEnvelope, KeyFilter, Outcome, Refusal, SelfServe } from "./command.ts";
 import type { Denial } from "./denials.ts";
 import type { Ending } from "./ending-preview.ts";
 import type { EventFilter, LocalPlace, SubjectEvent } from "./event-walk.ts";
 import type { ChainCheck, ChainPosition } from "./journal.ts";
+import type { PolicyLayer } from "./key-policies.ts";
 import type { MembershipFilter } from "./tenancy.ts";
 import type { EndedUser } from "./user-endings.ts";
 import type {
+  ApiKeyPolicyView,
+  ApiKeyRequestView,
   ApiKeyView,
   EndingPreviewView,
   EntryView,
@@ -23,6 +27,7 @@ import type {
   AuditEntryView,
   AuditExportLine,
   MembershipView,
+  NonCompliantKeyView,
   OrganizationView,
   PermissionView,
   ReceiptView,
@@ -38,6 +43,8 @@ export interface Catalogue {
   readonly homeSeq: number;
   readonly permissions: readonly PermissionView[];
   readonly roles: readonly RoleView[];
+  /** The defaults of policies on keys; null before any were set. */
+  readonly policyDefaults: PolicyLayer | null;
 }
 
 /** One cell. A query answers null for what the cell does not have. Every call rejects when the cell cannot be reached. */
@@ -154,4 +161,15 @@ export interface LedgerContract {
   auditExportPage(scope: AuditScope, afterSeq: number, through: number): Promise<AuditExportLine[]>;
   /** Records that a known caller was refused something, or counts it where there is too much of that. */
   recordDenial(denial: Denial, organizations: readonly string[]): Promise<void>;
+  // Policies on keys
+  /** The policy of an organization of this cell, null if there is none; without an organization the installation's defaults, as this cell has them. */
+  apiKeyPolicy(organizationId?: string): Promise<ApiKeyPolicyView | null>;
+  /** Keys of an organization that its policy would not allow to be made as they are. */
+  nonCompliantApiKeys(organizationId: string, walk: Walk): Promise<Slice<NonCompliantKeyView>>;
+  /** A request for a key in an organization of this cell. */
+  apiKeyRequest(id: string): Promise<ApiKeyRequestView | null>;
+  /** An organization's requests for keys, all or those of one status. */
+  listApiKeyRequests(organizationId: string, status: string | undefined, walk: Walk): Promise<Slice<ApiKeyRequestView>>;
+  /** The platform organization's cell: a caller of the control plane and who made it, and so on. */
+  lineage(actor: Pick<Actor, "type" | "id">): Promise<Lineage>;
 }

@@ -5,6 +5,7 @@
  */
 import { DurableObject } from "cloudflare:workers";
 import type { Resolution } from "../../core/ledger-reader.ts";
+import type { Lineage } from "../../core/lineage.ts";
 import type { Slice, Walk } from "../../core/page.ts";
 import type { LeaseGrant, LeaseRequest } from "../../core/protocol/messages.ts";
 import { recordName } from "../../core/record.ts";
@@ -21,6 +22,7 @@ import { previewRevocation } from "./bulk-revocation.ts";
 import { cellOfName } from "./cell-name.ts";
 import { takeCatalogue } from "./catalogue-mirror.ts";
 import type { Actor, Command, CommandEnvelope, KeyFilter, Outcome, Refusal, SelfServe } from "./command.ts";
+import { INSTALLATION } from "./concerned-organizations.ts";
 import type { Catalogue, LedgerContract } from "./contract.ts";
 import { recordDenial, type Denial } from "./denials.ts";
 import { hasEndedOrganization, sweepEndedOrganization } from "./ended-organizations.ts";
@@ -31,10 +33,14 @@ import { findEvent, settleEvents } from "./events.ts";
 import { externalIdHolder, ExternalIdsUnderway } from "./external-ids.ts";
 import { cellOfImportedToken } from "./imported-tokens.ts";
 import { forgetOldReceipts, InForceWatch } from "./in-force.ts";
+import { policyView } from "./key-policies.ts";
+import { KeySweeps } from "./key-sweeps.ts";
+import { keyRequestSlice, keyRequestView } from "./key-requests.ts";
 import { latestSeq, readEntries, verifyChain, type ChainCheck, type ChainPosition } from "./journal.ts";
 import { applicableRole, applicableRoles, assignmentsOf } from "./organization-roles.ts";
 import { externalIdIn, OtherCells } from "./other-cells.ts";
-import { heldByActor } from "./platform-keys.ts";
+import { heldByActor, lineageOf } from "./platform-keys.ts";
+import { nonCompliantKeys } from "./policy-report.ts";
 import { healPublication, nextPublicationAtMs, publishDue } from "./publications.ts";
 import { resolveToken } from "./resolve.ts";
 import { routeTable } from "./route-table.ts";
@@ -44,6 +50,8 @@ import * as tenancy from "./tenancy.ts";
 import { Transaction } from "./transaction.ts";
 import { takeEndedUsers, type EndedUser } from "./user-endings.ts";
 import type {
+  ApiKeyPolicyView,
+  ApiKeyRequestView,
   ApiKeyView,
   EndingPreviewView,
   EntryView,
@@ -51,6 +59,7 @@ import type {
   AuditEntryView,
   AuditExportLine,
   MembershipView,
+  NonCompliantKeyView,
   OrganizationView,
   PermissionView,
   ReceiptView,
@@ -113,6 +122,7 @@ export class Ledger extends DurableObject<LedgerEnv> implements LedgerContract {
   readonly #otherCells: OtherCells;
   readonly #externalIds: ExternalIdsUnderway;
   readonly #webhooks: WebhookOutbox;
+  readonly #sweeps: KeySweeps;
 
   constructor(ctx: DurableObjectState, env: LedgerEnv) {
     super(ctx, env);
@@ -128,6 +138,7 @@ export class Ledger extends DurableObject<LedgerEnv> implements LedgerContract {
     this.#externalIds = new ExternalIdsUnderway(this.#sql);
     const dispatcher = (endpointId: string) => env.WEBHOOK_DISPATCHER.getByName(endpointId);
     this.#webhooks = new WebhookOutbox({ sql: this.#sql, cell: this.#cell, dispatcher, now: Date.now });
+    this.#sweeps = new KeySweeps(this.#storage, this.#cell);
     void ctx.blockConcurrencyWhile(() => this.#arm());
   }
 
@@ -138,13 +149,15 @@ export class Ledger extends DurableObject<LedgerEnv> implements LedgerContract {
   }
 
   async #carryOut(envelope: CommandEnvelope): Promise<Outcome> {
-    const objection = isRemembered(this.#sql, envelope, Date.now()) ? null : await this.#otherCells.objectionTo(envelope.command);
+    const objection = isRemembered(this.#sql, envelope, Date.now()) ? null : await this.#otherCells.objectionTo(envelope);
     const outcome: Outcome = objection ? { ok: false, refusal: objection } : execute(this.#storage, envelope, Date.now());
     if (outcome.ok) {
       this.#inForce.committed(outcome.seq);
       await this.#arm();
       if (!envelope.untilInForce) return { ...outcome, receipt: this.#inForce.receipt(outcome.seq) ?? null };
     }
+    // What a policy forbade is an event.
+    if (!outcome.ok && outcome.refusal.violation) await this.#arm();
     // Also when refused: "it is gone already" would be taken for "it is in force".
     if (!(await this.#otherCells.bring(envelope.command))) return NOT_YET_EFFECTIVE;
     if (WEBHOOK_COMMANDS.has(envelope.command.type) && !(await this.#webhooks.tellSettings())) return NOT_YET_EFFECTIVE;
@@ -184,6 +197,8 @@ export class Ledger extends DurableObject<LedgerEnv> implements LedgerContract {
   override async alarm(): Promise<void> {
     // Not waited for: neither does a dispatcher that hangs.
     this.ctx.waitUntil(Promise.all([this.#webhooks.notify(), this.#webhooks.tellSettings()]).finally(() => this.#arm()));
+    const outOfUse = this.#sweeps.run();
+    if (outOfUse !== null) this.#inForce.committed(outOfUse);
     // Neither waits for the other: a cell that hangs must not keep the outbox standing, nor KV what the cells lack.
     this.ctx.waitUntil(this.#otherCells.bringAll());
     try {
@@ -374,6 +389,27 @@ export class Ledger extends DurableObject<LedgerEnv> implements LedgerContract {
     await this.#arm();
   }
 
+  async apiKeyPolicy(organizationId?: string): Promise<ApiKeyPolicyView | null> {
+    if (organizationId === undefined) return policyView(this.#sql, INSTALLATION);
+    return tenancy.organizationView(this.#sql, organizationId) && policyView(this.#sql, organizationId);
+  }
+
+  async nonCompliantApiKeys(organizationId: string, walk: Walk): Promise<Slice<NonCompliantKeyView>> {
+    return nonCompliantKeys(this.#sql, organizationId, walk, Date.now());
+  }
+
+  async apiKeyRequest(id: string): Promise<ApiKeyRequestView | null> {
+    return keyRequestView(this.#sql, id);
+  }
+
+  async listApiKeyRequests(organizationId: string, status: string | undefined, walk: Walk): Promise<Slice<ApiKeyRequestView>> {
+    return keyRequestSlice(this.#sql, organizationId, status, walk);
+  }
+
+  async lineage(actor: Pick<Actor, "type" | "id">): Promise<Lineage> {
+    return lineageOf(this.#sql, actor);
+  }
+
   /** Publishes again what a gateway found missing or out of date in KV. */
   async #heal(name: string, seenStamp: number | null | undefined): Promise<void> {
     if (seenStamp !== undefined && healPublication(this.#sql, name, seenStamp, latestSeq(this.#sql), Date.now())) await this.#arm();
@@ -390,6 +426,7 @@ export class Ledger extends DurableObject<LedgerEnv> implements LedgerContract {
       this.#inForce.hasPending ? nowMs + RECEIPT_RETRY_MS : null,
       hasEndedOrganization(this.#sql) ? nowMs : null,
       this.#webhooks.nextDueAtMs(),
+      this.#sweeps.nextAtMs(),
     ].filter((at) => at !== null);
     if (waiting.length > 0) await this.#storage.setAlarm(Math.max(nowMs, Math.min(...waiting)));
   }

@@ -2,16 +2,17 @@
  * What a cell asks of the others and tells them: the home cell brings them the catalogue and the users that have ended; before a
  * commit that concerns more than one cell the others are asked. Every answer has a deadline.
  */
-import { HOME_CELL } from "../../core/identifier.ts";
+import { HOME_CELL, PLATFORM_ORGANIZATION_ID } from "../../core/identifier.ts";
 import { worstCaseOf, type Tunables } from "../../core/protocol/tunables.ts";
 import { DeadlineError, withDeadline } from "../../platform/deadline.ts";
 import { LedgerUnreachableError, type Cells } from "../cells.ts";
 import { catalogueOf, catalogueSeq } from "./catalogue.ts";
 import { cellsBehind, confirmMirror } from "./catalogue-mirror.ts";
 import { CellDelivery } from "./cell-delivery.ts";
-import type { Command, Refusal } from "./command.ts";
+import type { Command, CommandEnvelope, Refusal } from "./command.ts";
 import type { LedgerContract } from "./contract.ts";
 import { externalIdHolder, giveExternalId } from "./external-ids.ts";
+import { objectionToKeyRequest } from "./key-request-objections.ts";
 import type { InForceWatch } from "./in-force.ts";
 import { cellsUntold, confirmUserEndings, latestEndedUserSeq, undeliveredUsers } from "./user-endings.ts";
 
@@ -29,6 +30,7 @@ const CATALOGUE_COMMANDS: ReadonlySet<Command["type"]> = new Set([
   "add_role_permission",
   "remove_role_permission",
   "delete_role",
+  "set_api_key_policy",
 ] as const);
 
 interface OtherCellsPorts {
@@ -86,12 +88,16 @@ export class OtherCells {
   }
 
   /** What speaks against a command in other cells, or that one of them cannot be asked, before it is carried out in this one; null for nothing. */
-  async objectionTo(command: Command): Promise<Refusal | null> {
+  async objectionTo({ command, actor }: Pick<CommandEnvelope, "command" | "actor">): Promise<Refusal | null> {
+    const { sql, cells } = this.#ports;
     const claim = externalIdIn(command);
     if (claim !== null) return orUnreachable(this.#claim(claim), CANNOT_BE_TOLD);
     if (command.type === "delete_role" && command.organization_id === undefined)
       return orUnreachable(this.#assignmentsElsewhere(command.slug), CANNOT_BE_TOLD);
-    return null;
+    return orUnreachable(
+      this.#answer(objectionToKeyRequest(sql, this.#ledger(cells.cellOf(PLATFORM_ORGANIZATION_ID)), command, actor)),
+      CANNOT_BE_TOLD,
+    );
   }
 
   /** In the home cell: names the organization for the external id, unless the one that is named for it holds it. Null: that one cannot be asked. */

@@ -4,8 +4,11 @@
  */
 import { PLATFORM_ORGANIZATION_ID } from "../../core/identifier.ts";
 import { areWithin } from "../../core/network.ts";
+import { endsLater } from "../../core/policy-judgement.ts";
+import type { Lineage } from "../../core/lineage.ts";
 import { intersect, notCovered, PLATFORM_PERMISSIONS } from "../../core/permission.ts";
 import type { ApiKeyRow } from "./api-keys.ts";
+import type { Actor } from "./command.ts";
 import { refuse, type Transaction } from "./transaction.ts";
 
 /** Nobody gives a platform key what they do not hold themselves. */
@@ -37,7 +40,7 @@ export function requireWithinOwnBounds(transaction: Transaction, organizationId:
   if (organizationId !== PLATFORM_ORGANIZATION_ID || transaction.actor.type !== "api_key") return;
   const own = keyOfActor(transaction);
   if (!own) refuse("insufficient_permissions", "Your key has ended.");
-  if (wanted.expires_at_ms !== undefined && isLater(wanted.expires_at_ms, own.expires_at_ms))
+  if (wanted.expires_at_ms !== undefined && endsLater(wanted.expires_at_ms, own.expires_at_ms))
     refuse(
       "insufficient_permissions",
       "A key cannot let a platform key live longer than itself. Use a key without an end, or an earlier end.",
@@ -56,11 +59,6 @@ export function requireBoundsWithinOwn(transaction: Transaction, key: ApiKeyRow,
   if (transaction.actor.id === key.id) return;
   const { organization_id, expires_at_ms } = key;
   requireWithinOwnBounds(transaction, organization_id, { expires_at_ms, allowed_networks: allowedNetworks });
-}
-
-/** Whether one end of a key's life comes after another; null is never. */
-export function isLater(end: number | null, other: number | null): boolean {
-  return other !== null && (end === null || end > other);
 }
 
 /**
@@ -99,6 +97,20 @@ function keyOfActor({ actor, sql, nowMs }: Pick<Transaction, "actor" | "sql" | "
       nowMs,
     )
     .toArray()[0];
+}
+
+/** A caller and who made it, and so on; only the platform organization's cell knows. A key that was revoked made what it made. */
+export function lineageOf(sql: SqlStorage, { type, id }: Pick<Actor, "type" | "id">): Lineage {
+  const makers: string[] = [];
+  for (let at: { readonly type: string; readonly id: string } = { type, id }; at.type === "api_key";) {
+    const [maker] = sql
+      .exec<{ type: string; id: string }>("SELECT created_by_type AS type, created_by_id AS id FROM api_keys WHERE id = ?", at.id)
+      .toArray();
+    if (!maker || maker.type === "system") return { caller: id, makers, first: at.id };
+    makers.push(maker.id);
+    at = maker;
+  }
+  return { caller: id, makers, first: null };
 }
 
 function permissionsOf(key: ApiKeyRow): string[] {
