@@ -11,6 +11,7 @@ import type { CommandEnvelope, KeyFilter, Outcome, SelfServe } from "./command.t
 import type { Denial } from "./denials.ts";
 import type { Ending } from "./ending-preview.ts";
 import type { EventFilter, LocalPlace, SubjectEvent } from "./event-walk.ts";
+import type { KeyUses } from "./key-uses.ts";
 import type { ChainCheck, ChainPosition } from "./journal.ts";
 import type { MembershipFilter } from "./tenancy.ts";
 import type { EndedUser } from "./user-endings.ts";
@@ -155,4 +156,7 @@ export interface LedgerContract {
   auditExportPage(scope: AuditScope, afterSeq: number, through: number): Promise<AuditExportLine[]>;
   /** Records that a known caller was refused something, or counts it where there is too much of that. */
   recordDenial(denial: Denial, organizations: readonly string[]): Promise<void>;
+  // Uses of keys
+  /** Notes when secrets and permissions were last used, each only forward. */
+  noteUses(uses: KeyUses): Promise<void>;
 }

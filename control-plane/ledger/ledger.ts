@@ -31,6 +31,7 @@ import { findEvent, settleEvents } from "./events.ts";
 import { externalIdHolder, ExternalIdsUnderway } from "./external-ids.ts";
 import { cellOfImportedToken } from "./imported-tokens.ts";
 import { forgetOldReceipts, InForceWatch } from "./in-force.ts";
+import { noteUses, noteValidation, type KeyUses } from "./key-uses.ts";
 import { latestSeq, readEntries, verifyChain, type ChainCheck, type ChainPosition } from "./journal.ts";
 import { applicableRole, applicableRoles, assignmentsOf } from "./organization-roles.ts";
 import { externalIdIn, OtherCells } from "./other-cells.ts";
@@ -218,7 +219,10 @@ export class Ledger extends DurableObject<LedgerEnv> implements LedgerContract {
   }
 
   async validate(tokenId: string, sha256: string, clientAddress: string | null): Promise<ApiKeyView | null> {
-    return apiKeys.validateToken(this.#sql, tokenId, { sha256, clientAddress: () => clientAddress }, Date.now());
+    const nowMs = Date.now();
+    const key = apiKeys.validateToken(this.#sql, tokenId, { sha256, clientAddress: () => clientAddress }, nowMs);
+    if (key) noteValidation(this.#sql, tokenId, nowMs);
+    return key;
   }
 
   async apiKey(id: string): Promise<ApiKeyView | null> {
@@ -364,6 +368,10 @@ export class Ledger extends DurableObject<LedgerEnv> implements LedgerContract {
   async recordDenial(denial: Denial, organizations: readonly string[]): Promise<void> {
     this.#storage.transactionSync(() => recordDenial(this.#sql, denial, organizations, Date.now()));
     await this.#arm();
+  }
+
+  async noteUses(uses: KeyUses): Promise<void> {
+    this.#storage.transactionSync(() => noteUses(this.#sql, uses, Date.now()));
   }
 
   /** Publishes again what a gateway found missing or out of date in KV. */

@@ -10,12 +10,15 @@ import { Ledger as RealLedger, type LedgerEnv } from "../../control-plane/ledger
 import type { EndedUser } from "../../control-plane/ledger/user-endings.ts";
 import type { Acknowledgement, LeaseGrant, LeaseRequest, Push, SyncAnswer, SyncRequest } from "../../core/protocol/messages.ts";
 import { WebhookDispatcher as RealWebhookDispatcher, type DispatcherEnv } from "../../control-plane/webhooks/dispatcher.ts";
+import { UsageStore as RealUsageStore } from "../../control-plane/usage/store.ts";
+import type { KeyUses } from "../../control-plane/ledger/key-uses.ts";
+import type { UsageBatch } from "../../core/usage/batch.ts";
 import { PublishedApi } from "../published-api.ts";
 import { faultyKv } from "./faulty-kv.ts";
 import { ledgerFaults, suffer } from "./ledger-faults.ts";
 import { RESOLVER, webhookWorld } from "./webhook-world.ts";
 
-export { LedgerReader } from "../../control-plane/index.ts";
+export { LedgerReader, UsageCollector } from "../../control-plane/index.ts";
 
 let published: PublishedApi | undefined;
 
@@ -64,6 +67,11 @@ export class Ledger extends RealLedger {
     return super.endUsers(users);
   }
 
+  override async noteUses(uses: KeyUses): Promise<void> {
+    await suffer(ledgerFaults.onUses.get(this.ctx.id.name ?? ""));
+    return super.noteUses(uses);
+  }
+
   override async grantLease(request: LeaseRequest): Promise<LeaseGrant | undefined> {
     await suffer(ledgerFaults.onGrant.get(this.ctx.id.name ?? ""));
     return super.grantLease(request);
@@ -87,5 +95,13 @@ export class LedgerReplica extends RealLedgerReplica {
 export class WebhookDispatcher extends RealWebhookDispatcher {
   constructor(ctx: DurableObjectState, env: DispatcherEnv) {
     super(ctx, { ...env, WEBHOOK_RESOLVER: `https://${RESOLVER}/dns-query` } as DispatcherEnv, webhookWorld.ports);
+  }
+}
+
+/** The usage store, which may fail or hang. */
+export class UsageStore extends RealUsageStore {
+  override async take(batches: readonly UsageBatch[]): Promise<void> {
+    await suffer(ledgerFaults.onUsage.get(this.ctx.id.name ?? ""));
+    return super.take(batches);
   }
 }
