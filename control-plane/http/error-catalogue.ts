@@ -219,6 +219,12 @@ export const ERRORS = {
     meaning: "Webhooks are not sent to this URL; the message says why.",
     remedy: "Give the https URL of a public host.",
   },
+  // Usage
+  api_key_unused: {
+    status: 409,
+    meaning: "The key has used none of its permissions within the window, so that narrowing it would leave it nothing.",
+    remedy: "Disable or revoke it, or look at a longer window.",
+  },
 } as const satisfies Readonly<Record<string, CataloguedError>>;
 
 /** Code of an error in the catalogue. */

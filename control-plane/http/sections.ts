@@ -8,6 +8,7 @@ import { health } from "./health.ts";
 import { keyImport } from "./key-import.ts";
 import { keyLife } from "./key-life.ts";
 import { keyRevocations } from "./key-revocations.ts";
+import { leastPrivilege } from "./least-privilege.ts";
 import { ledgerInspection } from "./ledger-inspection.ts";
 import { memberships } from "./memberships.ts";
 import { endingPreviews } from "./ending-previews.ts";
@@ -52,6 +53,8 @@ export const SECTIONS: readonly Section[] = [
   keyLife,
   keyRevocations,
   keyImport,
+  // Usage
+  leastPrivilege,
 ];
 
 /** Every endpoint. */

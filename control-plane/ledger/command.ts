@@ -242,7 +242,10 @@ export type Command =
       readonly reason: "gone" | "sustained_failure";
     }
   // The audit log, in an organization's cell
-  | { readonly type: "record_customer_event"; readonly organization_id: string; readonly event: CustomerEvent };
+  | { readonly type: "record_customer_event"; readonly organization_id: string; readonly event: CustomerEvent }
+  // Usage, in a key's cell
+  /** Leaves the key what it has used in the last days, if that is what was looked at (`narrowingDigest`). */
+  | { readonly type: "narrow_api_key"; readonly id: string; readonly window_days: number; readonly expected: string };
 
 /** A command with who sends it and how it is recognised when it comes again. */
 export interface CommandEnvelope {
@@ -285,7 +288,9 @@ export interface Refusal {
     | "platform_organization"
     | "role_has_assignments"
     // Webhook endpoints
-    | "webhook_endpoint_limit";
+    | "webhook_endpoint_limit"
+    // Usage
+    | "api_key_unused";
   readonly message: string;
   /** The input field at fault, if one is. */
   readonly field?: string;

@@ -5,6 +5,7 @@ import type { Command, CommandEnvelope, Outcome } from "./command.ts";
 import { recordCustomerEvent } from "./customer-events.ts";
 import { latestSeq } from "./journal.ts";
 import * as memberships from "./membership-commands.ts";
+import { narrowApiKey } from "./narrowing.ts";
 import * as organizations from "./organization-commands.ts";
 import * as roles from "./role-commands.ts";
 import { replaceRoutes } from "./route-commands.ts";
@@ -168,5 +169,8 @@ function handle(transaction: Transaction, command: Command): Record<string, unkn
       return webhooks.disableWebhookEndpoint(transaction, command);
     case "record_customer_event":
       return recordCustomerEvent(transaction, command);
+    // Usage
+    case "narrow_api_key":
+      return narrowApiKey(transaction, command);
   }
 }

@@ -33,6 +33,7 @@ import { cellOfImportedToken } from "./imported-tokens.ts";
 import { forgetOldReceipts, InForceWatch } from "./in-force.ts";
 import { noteUses, noteValidation, type KeyUses } from "./key-uses.ts";
 import { latestSeq, readEntries, verifyChain, type ChainCheck, type ChainPosition } from "./journal.ts";
+import { keyReview, keyReviewSlice, livePlatformKeys, type KeyReviewView, type ReviewTerms } from "./least-privilege.ts";
 import { applicableRole, applicableRoles, assignmentsOf } from "./organization-roles.ts";
 import { externalIdIn, OtherCells } from "./other-cells.ts";
 import { heldByActor } from "./platform-keys.ts";
@@ -372,6 +373,18 @@ export class Ledger extends DurableObject<LedgerEnv> implements LedgerContract {
 
   async noteUses(uses: KeyUses): Promise<void> {
     this.#storage.transactionSync(() => noteUses(this.#sql, uses, Date.now()));
+  }
+
+  async listKeyReviews(organizationId: string | undefined, terms: ReviewTerms, walk: Walk): Promise<Slice<KeyReviewView>> {
+    return keyReviewSlice(this.#sql, organizationId, terms, walk, Date.now());
+  }
+
+  async keyReview(id: string, terms: ReviewTerms): Promise<KeyReviewView | null> {
+    return keyReview(this.#sql, id, terms, Date.now());
+  }
+
+  async livePlatformKeys(): Promise<readonly string[]> {
+    return livePlatformKeys(this.#sql, Date.now());
   }
 
   /** Publishes again what a gateway found missing or out of date in KV. */
