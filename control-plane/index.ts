@@ -7,6 +7,7 @@ import { Cells } from "./cells.ts";
 import { controlPlaneConfiguration, requireBindings } from "./configuration.ts";
 import type { LedgerEnv } from "./ledger/ledger.ts";
 import { webhookAccess } from "./webhooks/access.ts";
+import { UsageStores } from "./usage/access.ts";
 import { recordMessages, type CollectorEnv } from "./usage/collector.ts";
 import { IdentityProvider } from "./sign-in/identity-provider.ts";
 
@@ -38,6 +39,7 @@ const fetch = controlPlaneApp({
   limits: limitsOf(configuration, Date.now),
   webhooks: webhookAccess(bindings.WEBHOOK_DISPATCHER, configuration.webhooks),
   platformKeyUses: new PlatformKeyUses({ cells, now, waitUntil }),
+  usage: new UsageStores(bindings.USAGE_STORE),
 });
 
 /** Every request goes to the HTTP API, every message of a queue to usage. */

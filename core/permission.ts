@@ -66,6 +66,8 @@ export const PLATFORM_PERMISSIONS = [
   "portcullis:audit_logs:write",
   // Self-serve
   "portcullis:widgets:write",
+  // Usage
+  "portcullis:usage:read",
 ] as const;
 
 /** One of {@link PLATFORM_PERMISSIONS}. */

@@ -9,6 +9,7 @@ import type { PlatformPermission } from "../../core/permission.ts";
 import type { ServedScope } from "../../core/widget.ts";
 import type { Cells } from "../cells.ts";
 import type { ControlPlaneConfiguration } from "../configuration.ts";
+import type { UsageStores } from "../usage/access.ts";
 import type { WebhookAccess } from "../webhooks/access.ts";
 import type { IdentityProvider } from "../sign-in/identity-provider.ts";
 import type { Caller } from "./caller.ts";
@@ -30,6 +31,7 @@ export interface Services {
   readonly limits: Limits;
   readonly webhooks: WebhookAccess;
   readonly platformKeyUses: PlatformKeyUses;
+  readonly usage: UsageStores;
 }
 
 /** HEAD comes along with GET. Whatever is not GET may carry a body and an Idempotency-Key. */

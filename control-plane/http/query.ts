@@ -88,7 +88,7 @@ export function daysQuery(usually: number, most: number) {
 const order = z.enum(["asc", "desc", "normal"], { error: "must be 'asc', 'desc' or 'normal'" });
 
 /** An empty parameter is as good as none. */
-function emptyIsAbsent<Schema extends z.ZodType>(schema: Schema) {
+export function emptyIsAbsent<Schema extends z.ZodType>(schema: Schema) {
   return z.preprocess((text) => (text === "" ? undefined : text), schema);
 }
 

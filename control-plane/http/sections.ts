@@ -19,6 +19,7 @@ import { receipts } from "./receipts.ts";
 import { reference } from "./reference.ts";
 import { roles } from "./roles.ts";
 import { routeTable } from "./route-table.ts";
+import { usage } from "./usage.ts";
 import { users } from "./users.ts";
 import { webhookEndpoints } from "./webhook-endpoints.ts";
 import { widgetApiKeys } from "./widget-api-keys.ts";
@@ -55,6 +56,7 @@ export const SECTIONS: readonly Section[] = [
   keyImport,
   // Usage
   leastPrivilege,
+  usage,
 ];
 
 /** Every endpoint. */

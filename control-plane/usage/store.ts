@@ -11,6 +11,7 @@ import type { Ledger } from "../ledger/ledger.ts";
 import { writeAnalytics } from "./analytics.ts";
 import type { UsageStoreContract } from "./contract.ts";
 import { countBatch, nextSweepAtMs, sweep } from "./counts.ts";
+import { bars, type Bar, type UsageQuestion } from "./query.ts";
 import { migrateUsage } from "./schema.ts";
 import { hasUntold, nextUntold, told } from "./untold-uses.ts";
 
@@ -44,6 +45,10 @@ export class UsageStore extends DurableObject<UsageStoreEnv> implements UsageSto
     const { USAGE_ANALYTICS_DATASET: dataset } = this.env;
     if (this.#configuration.usageAnalytics && dataset) writeAnalytics(dataset, fresh);
     if ((await this.#storage.getAlarm()) === null || hasUntold(sql)) await this.#arm();
+  }
+
+  async bars(question: UsageQuestion): Promise<readonly Bar[]> {
+    return bars(this.#storage.sql, question);
   }
 
   /** Tells the ledger, forgets what is old, and comes again: also when the ledger could not be reached. */

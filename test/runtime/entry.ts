@@ -10,11 +10,12 @@ import { Ledger as RealLedger, type LedgerEnv } from "../../control-plane/ledger
 import type { EndedUser } from "../../control-plane/ledger/user-endings.ts";
 import type { Acknowledgement, LeaseGrant, LeaseRequest, Push, SyncAnswer, SyncRequest } from "../../core/protocol/messages.ts";
 import { WebhookDispatcher as RealWebhookDispatcher, type DispatcherEnv } from "../../control-plane/webhooks/dispatcher.ts";
-import { UsageStore as RealUsageStore } from "../../control-plane/usage/store.ts";
+import { UsageStore as RealUsageStore, type UsageStoreEnv } from "../../control-plane/usage/store.ts";
 import type { KeyUses } from "../../control-plane/ledger/key-uses.ts";
 import type { UsageBatch } from "../../core/usage/batch.ts";
 import { PublishedApi } from "../published-api.ts";
 import { faultyKv } from "./faulty-kv.ts";
+import { analyticsRows } from "./usage-stores.ts";
 import { ledgerFaults, suffer } from "./ledger-faults.ts";
 import { RESOLVER, webhookWorld } from "./webhook-world.ts";
 
@@ -33,6 +34,7 @@ export default {
     if (faults.length > 0) throw new Error(`${method} ${new URL(url).pathname}: not as published: ${faults.join("; ")}`);
     return response;
   },
+  queue: controlPlane.queue,
 };
 
 /** The ledger, which may refuse the catalogue or a lease, and may die. */
@@ -98,8 +100,17 @@ export class WebhookDispatcher extends RealWebhookDispatcher {
   }
 }
 
-/** The usage store, which may fail or hang. */
+/** The usage store, which may fail or hang; the rows it sends for analysis can be looked at. */
 export class UsageStore extends RealUsageStore {
+  constructor(ctx: DurableObjectState, env: UsageStoreEnv) {
+    const { USAGE_ANALYTICS_DATASET: dataset } = env;
+    const writeDataPoint = (point: AnalyticsEngineDataPoint) => {
+      analyticsRows.push(point);
+      dataset?.writeDataPoint(point);
+    };
+    super(ctx, { ...env, USAGE_ANALYTICS_DATASET: { writeDataPoint } });
+  }
+
   override async take(batches: readonly UsageBatch[]): Promise<void> {
     await suffer(ledgerFaults.onUsage.get(this.ctx.id.name ?? ""));
     return super.take(batches);

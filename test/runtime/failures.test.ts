@@ -5,6 +5,7 @@ import { afterEach, beforeAll, describe, expect, it, vi } from "vitest";
 import { controlPlaneApp } from "../../control-plane/app.ts";
 import { Cells } from "../../control-plane/cells.ts";
 import { controlPlaneConfiguration } from "../../control-plane/configuration.ts";
+import { UsageStores } from "../../control-plane/usage/access.ts";
 import { PlatformKeyUses } from "../../control-plane/http/platform-key-uses.ts";
 import { limitsOf } from "../../control-plane/http/rate-limit.ts";
 import { webhookAccess } from "../../control-plane/webhooks/access.ts";
@@ -159,6 +160,7 @@ describe("the control plane", () => {
       randomBytes,
       limits: limitsOf(configuration, Date.now),
       platformKeyUses: new PlatformKeyUses({ cells, now: Date.now, waitUntil: () => {} }),
+      usage: new UsageStores(env.USAGE_STORE),
       webhooks: webhookAccess(env.WEBHOOK_DISPATCHER, configuration.webhooks),
       identityProvider: null,
     });

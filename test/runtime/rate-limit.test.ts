@@ -4,6 +4,7 @@ import { beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { controlPlaneApp } from "../../control-plane/app.ts";
 import { Cells } from "../../control-plane/cells.ts";
 import { controlPlaneConfiguration } from "../../control-plane/configuration.ts";
+import { UsageStores } from "../../control-plane/usage/access.ts";
 import { PlatformKeyUses } from "../../control-plane/http/platform-key-uses.ts";
 import { limitsOf } from "../../control-plane/http/rate-limit.ts";
 import { webhookAccess } from "../../control-plane/webhooks/access.ts";
@@ -38,6 +39,7 @@ beforeEach(() => {
     randomBytes: (target) => crypto.getRandomValues(target),
     limits: limitsOf(limits, () => nowMs),
     platformKeyUses: new PlatformKeyUses({ cells, now: () => nowMs, waitUntil: () => {} }),
+    usage: new UsageStores(env.USAGE_STORE),
     webhooks: webhookAccess(env.WEBHOOK_DISPATCHER, configuration.webhooks),
   });
 });

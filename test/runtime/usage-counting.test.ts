@@ -109,10 +109,14 @@ describe("the last use of a key", () => {
       storage.sql.exec("UPDATE tokens SET sha256 = ? WHERE key_id = ?", "0".repeat(64), wrong.id),
     );
     expect((await gateway.get("/orders", wrong.value)).status).toBe(401);
+    const bound = await installation.key(organization, ["orders:read"], { allowed_networks: ["192.0.2.0/24"] });
+    expect((await gateway.get("/orders", bound.value)).status).toBe(403);
     await deliver();
     expect((await keyNow())["last_used_at"]).toBeNull();
+    expect((await keyNow(bound.id))["last_used_at"]).toBeNull();
     expect(await countsOf(organization)).toEqual([
       row({ route: "orders-write", permissions: "[]", refusal: "insufficient_scope", status: 403 }),
+      row({ key_id: bound.id, permissions: "[]", refusal: "client_address_unknown", status: 403 }),
     ]);
   });
 

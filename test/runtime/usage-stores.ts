@@ -3,6 +3,9 @@ import { env } from "cloudflare:workers";
 import { runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
 import { cellOfOrganization } from "../../core/identifier.ts";
 
+/** Rows that were sent for analysis, oldest first. */
+export const analyticsRows: AnalyticsEngineDataPoint[] = [];
+
 const CELLS = Number(env.CELLS);
 
 /** The store that an organization's usage is in. */
