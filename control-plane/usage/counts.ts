@@ -14,7 +14,7 @@ export function countBatch(sql: SqlStorage, batch: UsageBatch, nowMs: number): b
   const hourMs = Math.min(batch.hour_ms, nowMs - (nowMs % HOUR_MS));
   for (const entry of batch.entries) {
     countEntry(sql, entry, hourMs);
-    noteUse(sql, entry, nowMs);
+    noteUse(sql, entry);
   }
   return true;
 }
@@ -68,10 +68,10 @@ function countEntry(sql: SqlStorage, entry: UsageEntry, hourMs: number): void {
 }
 
 /** To be told to the ledger. */
-function noteUse(sql: SqlStorage, { token_id, key_id, permissions, used_at_ms }: UsageEntry, nowMs: number): void {
+function noteUse(sql: SqlStorage, { token_id, key_id, permissions, used_at_ms }: UsageEntry): void {
   if (used_at_ms === null) return;
-  const atMs = Math.min(used_at_ms, nowMs);
   const later = "ON CONFLICT DO UPDATE SET at_ms = max(at_ms, excluded.at_ms)";
-  sql.exec(`INSERT INTO untold_secret_uses VALUES (?, ?) ${later}`, token_id, atMs);
-  for (const permission of permissions) sql.exec(`INSERT INTO untold_permission_uses VALUES (?, ?, ?) ${later}`, key_id, permission, atMs);
+  sql.exec(`INSERT INTO untold_secret_uses VALUES (?, ?) ${later}`, token_id, used_at_ms);
+  for (const permission of permissions)
+    sql.exec(`INSERT INTO untold_permission_uses VALUES (?, ?, ?) ${later}`, key_id, permission, used_at_ms);
 }
