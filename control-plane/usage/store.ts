@@ -4,6 +4,7 @@
  */
 import { DurableObject } from "cloudflare:workers";
 import type { UsageBatch } from "../../core/usage/batch.ts";
+import { withDeadline } from "../../platform/deadline.ts";
 import { Cells } from "../cells.ts";
 import { controlPlaneConfiguration, type ControlPlaneConfiguration } from "../configuration.ts";
 import { cellOfName } from "../ledger/cell-name.ts";
@@ -24,6 +25,8 @@ export interface UsageStoreEnv {
 
 /** Milliseconds between a use that arrives and the ledger hearing of it, and between two tries. */
 const TELL_MS = 10_000;
+/** Milliseconds the ledger may take to note what it is told. */
+const LEDGER_MS = 5_000;
 
 /** One cell's store. */
 export class UsageStore extends DurableObject<UsageStoreEnv> implements UsageStoreContract {
@@ -56,12 +59,13 @@ export class UsageStore extends DurableObject<UsageStoreEnv> implements UsageSto
     const { sql } = this.#storage;
     try {
       await this.#tell();
-    } finally {
-      const isMore = this.#storage.transactionSync(() => sweep(sql, this.#configuration.usageRetentionDays, Date.now()));
-      await this.#storage.deleteAlarm();
-      if (isMore) await this.#storage.setAlarm(Date.now());
-      else await this.#arm();
+    } catch (error) {
+      console.log(JSON.stringify({ event: "usage_not_told", cell: this.#cell, name: error instanceof Error ? error.name : "unknown" }));
     }
+    const isMore = this.#storage.transactionSync(() => sweep(sql, this.#configuration.usageRetentionDays, Date.now()));
+    await this.#storage.deleteAlarm();
+    if (isMore) await this.#storage.setAlarm(Date.now());
+    else await this.#arm();
   }
 
   async #tell(): Promise<void> {
@@ -69,7 +73,7 @@ export class UsageStore extends DurableObject<UsageStoreEnv> implements UsageSto
     const ledger = new Cells(this.env.LEDGER, this.#configuration.cells).ledger(this.#cell);
     for (let uses = nextUntold(sql); uses; uses = nextUntold(sql)) {
       const telling = uses;
-      await ledger.noteUses(telling);
+      await withDeadline(ledger.noteUses(telling), LEDGER_MS);
       this.#storage.transactionSync(() => told(sql, telling));
     }
   }
