@@ -7,7 +7,7 @@ import { sha256Hex } from "../../core/digest.ts";
 import { PLATFORM_ORGANIZATION_ID } from "../../core/identifier.ts";
 import type { Slice, Walk } from "../../core/page.ts";
 import { canonical, covers, coversAny } from "../../core/permission.ts";
-import { apiKeyView, apiKeyViews } from "./api-keys.ts";
+import { apiKeyStored, apiKeyView } from "./api-keys.ts";
 import { isoTime } from "./iso-time.ts";
 import { apiKeySchema, type ApiKeyView, type View } from "./view.ts";
 import { walkTable } from "./walk-table.ts";
@@ -57,8 +57,7 @@ export function keyReviewSlice(
   const standing =
     "(SELECT k.id, k.organization_id FROM api_keys k JOIN organizations o ON o.id = k.organization_id WHERE k.revoked_seq IS NULL)";
   const found = walkTable<{ id: string }, string>(sql, standing, { organization_id: organizationId }, walk, ({ id }) => id);
-  const views = new Map(apiKeyViews(sql, found.rows).map((key) => [key.id, key]));
-  const keys = found.rows.map((id) => views.get(id)).filter((key) => key !== undefined);
+  const keys = found.rows.map((id) => apiKeyStored(sql, id)).filter((key) => key !== null);
   return { rows: keys.map((key) => reviewOf(sql, key, terms, nowMs)), behind: found.behind };
 }
 

@@ -144,6 +144,21 @@ describe("the report", () => {
     );
   });
 
+  it("fills the longest page there is", async () => {
+    const { id } = await installation.key(organization, ["orders:read"]);
+    const columns = "owner_type, organization_id, user_id, name, obfuscated_value, environment, permissions, created_at_ms, updated_at_ms";
+    await inLedger(
+      `INSERT INTO api_keys (id, ${columns}, created_by_type, created_by_id, updated_by_type, updated_by_id)
+       SELECT 'api_key_' || printf('%026d', value), ${columns}, created_by_type, created_by_id, updated_by_type, updated_by_id
+       FROM api_keys JOIN json_each('[${Array.from({ length: 150 }, (_, at) => at + 1).join()}]') WHERE api_keys.id = ?`,
+      id,
+    );
+    const first = await installation.must("GET", `/least_privilege_report?organization_id=${organization}&limit=100`);
+    const after = String((first["list_metadata"] as Json)["after"]);
+    const second = await installation.must("GET", `/least_privilege_report?organization_id=${organization}&limit=100&after=${after}`);
+    expect(new Set([...idsOf(first), ...idsOf(second)]).size).toBe(151);
+  });
+
   it("shows those with a finding", async () => {
     const lasting = await installation.key(organization, ["orders:read"]);
     const ending = await installation.key(organization, ["orders:read"], { expires_at: new Date(Date.now() + DAY_MS).toISOString() });
