@@ -70,6 +70,8 @@ export const PLATFORM_PERMISSIONS = [
   "portcullis:policies:read",
   "portcullis:policies:write",
   "portcullis:api_keys:approve",
+  // Usage
+  "portcullis:usage:read",
 ] as const;
 
 /** One of {@link PLATFORM_PERMISSIONS}. */

@@ -1,5 +1,7 @@
 /** What the gateway needs from the outside, so that tests and the benchmark can count and fail every call. */
 import type { Fetch } from "./forward.ts";
+import type { UsageDelivery } from "./configuration.ts";
+import type { UsagePorts } from "./usage-counter.ts";
 import type { LedgerReader } from "../core/ledger-reader.ts";
 
 /** The part of a request's execution context that lets work go on after the answer. */
@@ -7,8 +9,8 @@ export interface RequestContext {
   waitUntil(promise: Promise<unknown>): void;
 }
 
-/** What is counted. `stale_decision`: the ledger could not be asked and the route allowed that. */
-type CountedEvent = "stale_decision";
+/** What is counted. `stale_decision`: the ledger could not be asked and the route allowed that; `usage_dropped`: usage was not taken for too long. */
+type CountedEvent = "stale_decision" | "usage_dropped";
 
 /** The outside, as the gateway sees it. */
 export interface GatewayPorts {
@@ -25,4 +27,8 @@ export interface GatewayPorts {
   readonly log: (line: string, context: RequestContext) => void;
   /** Counts something an operator should hear of. */
   readonly count: (event: CountedEvent) => void;
+  /** Where usage goes, on each of the ways there are. */
+  readonly sendUsage: Readonly<Record<Exclude<UsageDelivery, "off">, NonNullable<UsagePorts["send"]>>>;
+  /** Lets so many milliseconds pass. */
+  readonly wait: (ms: number) => Promise<unknown>;
 }

@@ -253,6 +253,12 @@ export const ERRORS = {
     meaning: "The platform key that approved the request has ended, or may not approve any more.",
     remedy: "Make another request, and have it approved.",
   },
+  // Usage
+  api_key_unused: {
+    status: 409,
+    meaning: "The key has used none of its permissions within the window, so that narrowing it would leave it nothing.",
+    remedy: "Disable or revoke it, or look at a longer window.",
+  },
 } as const satisfies Readonly<Record<string, CataloguedError>>;
 
 /** Code of an error in the catalogue. */

@@ -10,6 +10,7 @@ import { health } from "./health.ts";
 import { keyImport } from "./key-import.ts";
 import { keyLife } from "./key-life.ts";
 import { keyRevocations } from "./key-revocations.ts";
+import { leastPrivilege } from "./least-privilege.ts";
 import { ledgerInspection } from "./ledger-inspection.ts";
 import { memberships } from "./memberships.ts";
 import { endingPreviews } from "./ending-previews.ts";
@@ -20,6 +21,7 @@ import { receipts } from "./receipts.ts";
 import { reference } from "./reference.ts";
 import { roles } from "./roles.ts";
 import { routeTable } from "./route-table.ts";
+import { usage } from "./usage.ts";
 import { users } from "./users.ts";
 import { webhookEndpoints } from "./webhook-endpoints.ts";
 import { widgetApiKeys } from "./widget-api-keys.ts";
@@ -57,6 +59,9 @@ export const SECTIONS: readonly Section[] = [
   // Policies on keys
   apiKeyPolicies,
   apiKeyRequests,
+  // Usage
+  leastPrivilege,
+  usage,
 ];
 
 /** Every endpoint. */

@@ -266,7 +266,10 @@ export type Command =
   | { readonly type: "approve_api_key_request"; readonly id: string }
   | { readonly type: "deny_api_key_request"; readonly id: string }
   /** Makes the key that was asked for. */
-  | { readonly type: "issue_api_key_request"; readonly id: string; readonly api_key_id: string; readonly minted: MintedToken };
+  | { readonly type: "issue_api_key_request"; readonly id: string; readonly api_key_id: string; readonly minted: MintedToken }
+  // Usage, in a key's cell
+  /** Leaves the key what it has used in the last days, if that is what was looked at (`narrowingDigest`). */
+  | { readonly type: "narrow_api_key"; readonly id: string; readonly window_days: number; readonly expected: string };
 
 /** A command with who sends it and how it is recognised when it comes again. */
 export interface CommandEnvelope {
@@ -318,7 +321,9 @@ export interface Refusal {
     | "api_key_policy_violated"
     | "api_key_request_not_open"
     | "self_approval"
-    | "approval_void";
+    | "approval_void"
+    // Usage
+    | "api_key_unused";
   readonly message: string;
   /** The input field at fault, if one is. */
   readonly field?: string;

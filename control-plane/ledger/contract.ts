@@ -13,8 +13,10 @@ import type { Actor, CommandEnvelope, KeyFilter, Outcome, Refusal, SelfServe } f
 import type { Denial } from "./denials.ts";
 import type { Ending } from "./ending-preview.ts";
 import type { EventFilter, LocalPlace, SubjectEvent } from "./event-walk.ts";
+import type { KeyUses } from "./key-uses.ts";
 import type { ChainCheck, ChainPosition } from "./journal.ts";
 import type { PolicyLayer } from "./key-policies.ts";
+import type { KeyReviewView, ReviewTerms } from "./least-privilege.ts";
 import type { MembershipFilter } from "./tenancy.ts";
 import type { EndedUser } from "./user-endings.ts";
 import type {
@@ -172,4 +174,13 @@ export interface LedgerContract {
   listApiKeyRequests(organizationId: string, status: string | undefined, walk: Walk): Promise<Slice<ApiKeyRequestView>>;
   /** The platform organization's cell: a caller of the control plane and who made it, and so on. */
   lineage(actor: Pick<Actor, "type" | "id">): Promise<Lineage>;
+  // Uses of keys
+  /** Notes when secrets and permissions were last used, each only forward. */
+  noteUses(uses: KeyUses): Promise<void>;
+  /** Reviews of keys, of one organization or of all in this cell. */
+  listKeyReviews(organizationId: string | undefined, terms: ReviewTerms, walk: Walk): Promise<Slice<KeyReviewView>>;
+  /** The review of a key that has not been revoked. */
+  keyReview(id: string, terms: ReviewTerms): Promise<KeyReviewView | null>;
+  /** Platform keys that have neither been revoked nor expired; the platform organization's cell has them. */
+  livePlatformKeys(): Promise<readonly string[]>;
 }

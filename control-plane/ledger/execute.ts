@@ -6,6 +6,7 @@ import { recordCustomerEvent } from "./customer-events.ts";
 import { latestSeq } from "./journal.ts";
 import * as keyRequests from "./key-request-commands.ts";
 import * as memberships from "./membership-commands.ts";
+import { narrowApiKey } from "./narrowing.ts";
 import * as organizations from "./organization-commands.ts";
 import * as roles from "./role-commands.ts";
 import { replaceRoutes } from "./route-commands.ts";
@@ -203,5 +204,8 @@ function handle(transaction: Transaction, command: Command): Record<string, unkn
       return keyRequests.denyApiKeyRequest(transaction, command);
     case "issue_api_key_request":
       return keyRequests.issueApiKeyRequest(transaction, command);
+    // Usage
+    case "narrow_api_key":
+      return narrowApiKey(transaction, command);
   }
 }

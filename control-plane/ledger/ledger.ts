@@ -36,7 +36,9 @@ import { forgetOldReceipts, InForceWatch } from "./in-force.ts";
 import { policyView } from "./key-policies.ts";
 import { KeySweeps } from "./key-sweeps.ts";
 import { keyRequestSlice, keyRequestView } from "./key-requests.ts";
+import { noteUses, noteValidation, type KeyUses } from "./key-uses.ts";
 import { latestSeq, readEntries, verifyChain, type ChainCheck, type ChainPosition } from "./journal.ts";
+import { keyReview, keyReviewSlice, livePlatformKeys, type KeyReviewView, type ReviewTerms } from "./least-privilege.ts";
 import { applicableRole, applicableRoles, assignmentsOf } from "./organization-roles.ts";
 import { externalIdIn, OtherCells } from "./other-cells.ts";
 import { heldByActor, lineageOf } from "./platform-keys.ts";
@@ -233,7 +235,10 @@ export class Ledger extends DurableObject<LedgerEnv> implements LedgerContract {
   }
 
   async validate(tokenId: string, sha256: string, clientAddress: string | null): Promise<ApiKeyView | null> {
-    return apiKeys.validateToken(this.#sql, tokenId, { sha256, clientAddress: () => clientAddress }, Date.now());
+    const nowMs = Date.now();
+    const key = apiKeys.validateToken(this.#sql, tokenId, { sha256, clientAddress: () => clientAddress }, nowMs);
+    if (key) noteValidation(this.#sql, tokenId, nowMs);
+    return key;
   }
 
   async apiKey(id: string): Promise<ApiKeyView | null> {
@@ -408,6 +413,22 @@ export class Ledger extends DurableObject<LedgerEnv> implements LedgerContract {
 
   async lineage(actor: Pick<Actor, "type" | "id">): Promise<Lineage> {
     return lineageOf(this.#sql, actor);
+  }
+
+  async noteUses(uses: KeyUses): Promise<void> {
+    this.#storage.transactionSync(() => noteUses(this.#sql, uses, Date.now()));
+  }
+
+  async listKeyReviews(organizationId: string | undefined, terms: ReviewTerms, walk: Walk): Promise<Slice<KeyReviewView>> {
+    return keyReviewSlice(this.#sql, organizationId, terms, walk, Date.now());
+  }
+
+  async keyReview(id: string, terms: ReviewTerms): Promise<KeyReviewView | null> {
+    return keyReview(this.#sql, id, terms, Date.now());
+  }
+
+  async livePlatformKeys(): Promise<readonly string[]> {
+    return livePlatformKeys(this.#sql, Date.now());
   }
 
   /** Publishes again what a gateway found missing or out of date in KV. */

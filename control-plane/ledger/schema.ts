@@ -1,5 +1,6 @@
 /** The SQLite schema of a cell. */
 import { migrateToAuditLog } from "./audit-schema.ts";
+import { KEY_USES_SCHEMA } from "./key-uses.ts";
 
 /** From each version of the schema to the next: applied in order, all in one transaction, never edited once released. */
 export const MIGRATIONS: readonly (string | ((sql: SqlStorage) => void))[] = [
@@ -219,6 +220,8 @@ export const MIGRATIONS: readonly (string | ((sql: SqlStorage) => void))[] = [
   CREATE INDEX api_key_requests_of_organization ON api_key_requests (organization_id, id);
   CREATE INDEX api_key_requests_open ON api_key_requests (expires_at_ms) WHERE status IN ('pending', 'approved');
   `,
+  // When keys' permissions were last used.
+  KEY_USES_SCHEMA,
 ];
 
 /** Brings the cell's schema up to date. Call before anything else touches storage. */

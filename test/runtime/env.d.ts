@@ -1,4 +1,5 @@
 import type { LedgerEnv } from "../../control-plane/ledger/ledger.ts";
+import type { CollectorEnv } from "../../control-plane/usage/collector.ts";
 import type { GatewayBindings } from "../../worker/platform-ports.ts";
 
 declare global {
@@ -6,7 +7,7 @@ declare global {
     interface GlobalProps {
       mainModule: typeof import("./entry.ts");
     }
-    interface Env extends LedgerEnv, GatewayBindings {
+    interface Env extends LedgerEnv, GatewayBindings, CollectorEnv {
       readonly BOOTSTRAP_SECRET: string;
       readonly REPLY_SEAL_KEY: string;
       readonly WIDGET_TOKEN_KEY: string;

@@ -5,6 +5,8 @@ import { afterEach, beforeAll, describe, expect, it, vi } from "vitest";
 import { controlPlaneApp } from "../../control-plane/app.ts";
 import { Cells } from "../../control-plane/cells.ts";
 import { controlPlaneConfiguration } from "../../control-plane/configuration.ts";
+import { UsageStores } from "../../control-plane/usage/access.ts";
+import { PlatformKeyUses } from "../../control-plane/http/platform-key-uses.ts";
 import { limitsOf } from "../../control-plane/http/rate-limit.ts";
 import { webhookAccess } from "../../control-plane/webhooks/access.ts";
 import { cellOfOrganization } from "../../core/identifier.ts";
@@ -174,12 +176,15 @@ describe("the control plane", () => {
     const randomBytes = () => {
       throw new RangeError(`a fault of our own, near ${installation.adminKey}`);
     };
+    const cells = new Cells(env.LEDGER, configuration.cells);
     const fetch = controlPlaneApp({
       configuration,
-      cells: new Cells(env.LEDGER, configuration.cells),
+      cells,
       now: Date.now,
       randomBytes,
       limits: limitsOf(configuration, Date.now),
+      platformKeyUses: new PlatformKeyUses({ cells, now: Date.now, waitUntil: () => {} }),
+      usage: new UsageStores(env.USAGE_STORE),
       webhooks: webhookAccess(env.WEBHOOK_DISPATCHER, configuration.webhooks),
       identityProvider: null,
     });

@@ -20,6 +20,9 @@ export const ledgerFaults = {
   dyingAtAlarm: new Set<string>(),
   /** Cells, by their objects' names, whose next command ends their life before it is carried out. */
   dyingAtCommand: new Set<string>(),
+  /** What cells, and their usage stores, by their objects' names, do on being told of uses, and of counts. */
+  onUses: new Map<string, LedgerFault>(),
+  onUsage: new Map<string, LedgerFault>(),
   /** By replica's name: on being pushed to, and on being asked by an edge. */
   onPush: new Map<string, LedgerFault>(),
   onSync: new Map<string, LedgerFault>(),
