@@ -21,12 +21,7 @@ export class Cells {
 
   /** The ledger of a cell, 0 to `count` - 1. A call rejects with a {@link LedgerUnreachableError}, or with what the ledger's own code threw. */
   ledger(cell: number): LedgerContract {
-    return new Proxy(this.#namespace.getByName(cellName(cell)), {
-      get: (stub, method) => {
-        const call: unknown = Reflect.get(stub, method);
-        return typeof call === "function" ? (...inputs: unknown[]) => reached(Reflect.apply(call, stub, inputs)) : call;
-      },
-    });
+    return reachedThrough<LedgerContract>(this.#namespace.getByName(cellName(cell)));
   }
 
   /** The ledger of what belongs to the whole installation. */
@@ -48,6 +43,16 @@ export class Cells {
   everywhere<Answer>(question: (ledger: LedgerContract) => Promise<Answer>): Promise<Answer[]> {
     return Promise.all(this.all().map(question));
   }
+}
+
+/** An object whose calls reject with a {@link LedgerUnreachableError}, or with what its own code threw. */
+export function reachedThrough<Contract extends object>(stub: Contract): Contract {
+  return new Proxy(stub, {
+    get: (target, method) => {
+      const call: unknown = Reflect.get(target, method);
+      return typeof call === "function" ? (...inputs: unknown[]) => reached(Reflect.apply(call, target, inputs)) : call;
+    },
+  });
 }
 
 async function reached<Answer>(call: Promise<Answer>): Promise<Answer> {

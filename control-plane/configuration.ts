@@ -1,6 +1,6 @@
 /** The control plane's settings. */
 import { z } from "zod";
-import { parseConfiguration, sharedFields, tagKeysOf } from "../core/configuration.ts";
+import { ConfigurationError, parseConfiguration, sharedFields, tagKeysOf } from "../core/configuration.ts";
 import { tunablesOf, tunablesSchema, type Tunables } from "../core/protocol/tunables.ts";
 import type { Environment, TagKeys } from "../core/token.ts";
 import { identityProviderOf, isSafeUrl, missingForSignIn, signInFields, type IdentityProviderConfiguration } from "./sign-in/settings.ts";
@@ -30,6 +30,10 @@ export interface ControlPlaneConfiguration {
   /** Null: admins call with platform keys only. */
   readonly identityProvider: IdentityProviderConfiguration | null;
   readonly widgets: WidgetConfiguration;
+  /** How many days usage is kept, by the hour. */
+  readonly usageRetentionDays: number;
+  /** Whether usage goes to the Analytics Engine as well. */
+  readonly usageAnalytics: boolean;
 }
 
 /** Settings of the widgets that customers use in their browsers. */
@@ -85,6 +89,14 @@ const ownFields = z.object({
   CALLER_REQUESTS_PER_MINUTE: perMinute(6_000),
   BOOTSTRAP_ATTEMPTS_PER_MINUTE: perMinute(10),
   AUDIT_RETENTION_DAYS: auditRetention,
+  // Usage
+  USAGE_RETENTION_DAYS: z.coerce
+    .number({ error: "must be a number of days" })
+    .int("must be whole days")
+    .min(1, "must be 1 to 400")
+    .max(400, "must be 1 to 400")
+    .default(90),
+  USAGE_ANALYTICS: z.enum(["on", "off"], { error: "must be 'on' or 'off'" }).default("off"),
 });
 const YEAR_S = 366 * 24 * 60 * 60;
 const seconds = z.coerce
@@ -141,5 +153,13 @@ export function controlPlaneConfiguration(bindings: unknown): ControlPlaneConfig
     auditRetentionDays: parsed.AUDIT_RETENTION_DAYS,
     identityProvider: identityProviderOf(parsed),
     widgets: { tokenKey: decodeBase64Url(parsed.WIDGET_TOKEN_KEY), origins: parsed.WIDGET_ORIGINS },
+    usageRetentionDays: parsed.USAGE_RETENTION_DAYS,
+    usageAnalytics: parsed.USAGE_ANALYTICS === "on",
   };
+}
+
+/** Throws a ConfigurationError where what the settings lead to is not bound. */
+export function requireBindings({ usageAnalytics }: ControlPlaneConfiguration, bindings: unknown): void {
+  if (usageAnalytics && Reflect.get(Object(bindings), "USAGE_ANALYTICS_DATASET") === undefined)
+    throw new ConfigurationError("Wrong configuration. USAGE_ANALYTICS: 'on' needs a dataset bound as USAGE_ANALYTICS_DATASET");
 }

@@ -32,8 +32,12 @@ const claimsSchema = z.object({
   act: z.object({ type: z.enum(["api_key", "user"]), id: z.string() }),
 });
 
-/** Makes a token. */
-export async function signWidgetToken(grant: WidgetGrant, key: Uint8Array, nowMs: number): Promise<string> {
+/** Makes a token, good for an hour, or until `endsByMs` if that is sooner. */
+export async function signWidgetToken(
+  grant: WidgetGrant,
+  key: Uint8Array,
+  { nowMs, endsByMs = Infinity }: { readonly nowMs: number; readonly endsByMs?: number | undefined },
+): Promise<string> {
   const { organizationId, userId, permissions, issuedBy } = grant;
   const claims = {
     permissions,
@@ -46,7 +50,7 @@ export async function signWidgetToken(grant: WidgetGrant, key: Uint8Array, nowMs
     .setAudience(AUDIENCE)
     .setJti(crypto.randomUUID())
     .setIssuedAt(Math.floor(nowMs / 1000))
-    .setExpirationTime(Math.floor((nowMs + LIFETIME_MS) / 1000));
+    .setExpirationTime(Math.floor(Math.min(nowMs + LIFETIME_MS, endsByMs) / 1000));
   return (userId === null ? token : token.setSubject(userId)).sign(key);
 }
 

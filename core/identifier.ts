@@ -9,7 +9,18 @@ const CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 const CELL_AT = 10;
 
 /** Prefixes of the ids that Portcullis mints, as in the WorkOS API. */
-export type IdPrefix = "org" | "user" | "om" | "api_key" | "perm" | "role" | "event" | "we" | "audit_log_entry" | "audit_log_denial";
+export type IdPrefix =
+  | "org"
+  | "user"
+  | "om"
+  | "api_key"
+  | "perm"
+  | "role"
+  | "event"
+  | "we"
+  | "audit_log_entry"
+  | "audit_log_denial"
+  | "api_key_request";
 
 /** Cell of what belongs to the whole installation: users, permissions, roles, routes. */
 export const HOME_CELL = 0;

@@ -43,6 +43,12 @@ export function isWithin(address: Address, allowed: readonly string[]): boolean 
   return blocksOf(allowed).some((block) => covers(block, address));
 }
 
+/** Whether each of the networks lies in one of others. What only several of those cover together does not. */
+export function areWithin(inner: readonly string[], outer: readonly string[]): boolean {
+  const around = blocksOf(outer);
+  return blocksOf(inner).every((block) => around.some((wider) => wider.bits <= block.bits && covers(wider, block.address)));
+}
+
 /**
  * Reads one address; undefined for anything else. Other spellings (octal, hexadecimal, fewer parts, zones) are read differently by
  * different programs, so they are no address here.

@@ -66,6 +66,12 @@ export const PLATFORM_PERMISSIONS = [
   "portcullis:audit_logs:write",
   // Self-serve
   "portcullis:widgets:write",
+  // Policies on keys
+  "portcullis:policies:read",
+  "portcullis:policies:write",
+  "portcullis:api_keys:approve",
+  // Usage
+  "portcullis:usage:read",
 ] as const;
 
 /** One of {@link PLATFORM_PERMISSIONS}. */

@@ -30,5 +30,10 @@ export function isServedScope(text: string): text is ServedScope {
 
 /** Whether permissions, of a token or of a role, open what a scope is for. Who may manage everybody's keys may manage their own. */
 export function opens(permissions: readonly string[], scope: ServedScope): boolean {
-  return coversAny(permissions, scope) || (scope === SERVED_SCOPES.user && coversAny(permissions, "widgets:user-api-keys:manage-all"));
+  return coversAny(permissions, scope) || (scope === SERVED_SCOPES.user && opensEverybodys(permissions));
+}
+
+/** Whether permissions, of a token or of a role, open the keys of all members of the organization. */
+export function opensEverybodys(permissions: readonly string[]): boolean {
+  return coversAny(permissions, "widgets:user-api-keys:manage-all");
 }

@@ -1,7 +1,7 @@
 /** A time limit on a call over the network. What both Workers need of the platform lives in this room. */
 
 /** Thrown when a call has not answered in time. */
-class DeadlineError extends Error {
+export class DeadlineError extends Error {
   override readonly name = "DeadlineError";
 }
 

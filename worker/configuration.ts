@@ -1,6 +1,6 @@
 /** The gateway's settings. */
 import { z } from "zod";
-import { parseConfiguration, sharedFields, tagKeysOf } from "../core/configuration.ts";
+import { ConfigurationError, parseConfiguration, sharedFields, tagKeysOf } from "../core/configuration.ts";
 import { REGIONS, type Region } from "../core/protocol/region.ts";
 import type { Environment, TagKeys } from "../core/token.ts";
 import { assertionKeysSetting } from "./assertion-keys.ts";
@@ -22,7 +22,12 @@ export interface GatewayConfiguration {
   /** How keys that were issued elsewhere begin; none: there are no such keys. */
   readonly foreignKeyPrefixes: readonly string[];
   readonly identity: IdentitySettings;
+  /** How usage gets to the control plane. */
+  readonly usageDelivery: UsageDelivery;
 }
+
+/** `direct`: to the control plane itself; `queue`: through a queue between them; `off`: nothing is counted. */
+export type UsageDelivery = "direct" | "queue" | "off";
 
 const onOrOff = z.enum(["on", "off"], { error: "must be 'on' or 'off'" }).default("off");
 const foreignKeyPrefix = z
@@ -41,6 +46,7 @@ const schema = z.object({
   ASSERTION_KEYS: assertionKeysSetting,
   UPSTREAM_IDENTITY: z.enum(["assertion", "headers", "both"], { error: "must be 'assertion', 'headers' or 'both'" }).default("assertion"),
   REPLICAS_PER_REGION: z.coerce.number({ error: "must be a number" }).int().min(1, "must be 1 to 9").max(9, "must be 1 to 9").default(1),
+  USAGE_DELIVERY: z.enum(["direct", "queue", "off"], { error: "must be 'direct', 'queue' or 'off'" }).default("direct"),
 });
 
 /** Reads the gateway's bindings; throws a ConfigurationError that names every wrong field. */
@@ -60,5 +66,19 @@ export function gatewayConfiguration(bindings: unknown): GatewayConfiguration {
       plainHeaders: parsed.UPSTREAM_IDENTITY !== "assertion",
       assertionKeys: parsed.UPSTREAM_IDENTITY === "headers" ? null : parsed.ASSERTION_KEYS,
     },
+    usageDelivery: parsed.USAGE_DELIVERY,
   };
 }
+
+/** Throws a ConfigurationError where what the settings lead to is not bound. */
+export function requireBindings({ usageDelivery }: GatewayConfiguration, bindings: unknown): void {
+  if (usageDelivery === "off") return;
+  const [name, what] = USAGE_BINDINGS[usageDelivery];
+  if (Reflect.get(Object(bindings), name) === undefined)
+    throw new ConfigurationError(`Wrong configuration. USAGE_DELIVERY: '${usageDelivery}' needs ${what} bound as ${name}`);
+}
+
+const USAGE_BINDINGS = {
+  direct: ["USAGE_COLLECTOR", "the control plane's entrypoint UsageCollector"],
+  queue: ["USAGE_QUEUE", "a queue"],
+} as const;

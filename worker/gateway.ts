@@ -21,6 +21,7 @@ import { refusalResponse } from "./refusal.ts";
 import { ReplicaChoice } from "./replica-choice.ts";
 import { Timing } from "./timing.ts";
 import { NOBODY, UpstreamIdentity, type IdentityHeaders } from "./upstream-identity.ts";
+import { UsageCounter, usagePorts } from "./usage-counter.ts";
 
 /** What a Worker's `fetch` handler calls. */
 export interface Gateway {
@@ -37,6 +38,7 @@ interface Isolate {
   readonly replica: ReplicaChoice;
   readonly identity: UpstreamIdentity;
   readonly limits: Limits;
+  readonly usage: UsageCounter;
 }
 
 /** A gateway with its own isolate memory. All I/O goes through the ports. */
@@ -46,7 +48,8 @@ export function createGateway(configuration: GatewayConfiguration, ports: Gatewa
   const replica = new ReplicaChoice(configuration, ports.randomUuid);
   const identity = new UpstreamIdentity(configuration.identity);
   const limits = new Limits(ports);
-  const isolate: Isolate = { configuration, ports, edge, ledger, replica, identity, limits };
+  const usage = new UsageCounter(usagePorts(configuration, ports), configuration.cells);
+  const isolate: Isolate = { configuration, ports, edge, ledger, replica, identity, limits, usage };
   return { fetch: (request, context) => new Exchange(request, context, isolate).answer() };
 }
 
@@ -153,6 +156,7 @@ class Exchange {
       return this.#refuse({ ...allowed, ...internalError(error) });
     }
     try {
+      this.#isolate.usage.used(allowed, this.#context);
       const answer = await this.#timing.span("upstream", () => send(outgoing, candidate.method, this.#isolate.ports.fetch));
       const response = clientResponse(answer, this.#requestId);
       return response ? this.#finish(allowed, response) : this.#unreachable(allowed, "InterimResponse");
@@ -179,6 +183,7 @@ class Exchange {
       ms: this.#timing.elapsedMs(),
     };
     ports.log(decisionLine(decision, circumstances), this.#context);
+    this.#isolate.usage.answered(decision, response.status, this.#context);
     if (decision.basis?.stale === true) ports.count("stale_decision");
     if ("unlimited" in decision && decision.unlimited) ports.count("unlimited_decision");
     if (response.status === SWITCHING_PROTOCOLS) return response;

@@ -1,10 +1,12 @@
 /** The gateway Worker. Its settings are read when it starts, so that a wrong one is found before the first request. */
 import { env } from "cloudflare:workers";
-import { gatewayConfiguration } from "./configuration.ts";
+import { gatewayConfiguration, requireBindings } from "./configuration.ts";
 import { createGateway } from "./gateway.ts";
 import { platformPorts } from "./platform-ports.ts";
 
-const gateway = createGateway(gatewayConfiguration(env), platformPorts(env));
+const configuration = gatewayConfiguration(env);
+requireBindings(configuration, env);
+const gateway = createGateway(configuration, platformPorts(env));
 
 /** Every request goes to the gateway. */
 export default {

@@ -2,6 +2,7 @@
 import type { LedgerReader } from "../core/ledger-reader.ts";
 import type { LimiterAccess } from "../core/limits/messages.ts";
 import { KV_CACHE_TTL_S } from "../core/record.ts";
+import type { UsageBatch, UsageCollector } from "../core/usage/batch.ts";
 import { LogBatch } from "./log-batch.ts";
 import type { GatewayPorts } from "./ports.ts";
 
@@ -14,11 +15,15 @@ export interface GatewayBindings {
   readonly LIMITER_ACCESS: LimiterAccess;
   /** Where counted events go, if anywhere. */
   readonly METRICS?: AnalyticsEngineDataset;
+  /** The control plane's entrypoint of that name, with `USAGE_DELIVERY=direct`. */
+  readonly USAGE_COLLECTOR?: UsageCollector;
+  /** With `USAGE_DELIVERY=queue`. */
+  readonly USAGE_QUEUE?: Queue<UsageBatch>;
 }
 
 /** Ports over the Worker's bindings. */
 export function platformPorts(bindings: GatewayBindings): GatewayPorts {
-  const batch = new LogBatch(
+  const lines = new LogBatch(
     (text) => console.log(text),
     () => Date.now(),
   );
@@ -29,7 +34,13 @@ export function platformPorts(bindings: GatewayBindings): GatewayPorts {
     fetch: (url, init) => fetch(url, init),
     now: () => Date.now(),
     randomUuid: () => crypto.randomUUID(),
-    log: (line, context) => batch.add(line, context),
+    log: (line, context) => lines.add(line, context),
     count: (event) => bindings.METRICS?.writeDataPoint({ indexes: [event], blobs: [event], doubles: [1] }),
+    sendUsage: {
+      direct: async (batches) => bindings.USAGE_COLLECTOR?.record(batches),
+      // One message for each batch: a queue takes 128 KB in one.
+      queue: async (batches) => void (await Promise.all(batches.map((batch) => bindings.USAGE_QUEUE?.send(batch)))),
+    },
+    wait: (ms) => scheduler.wait(ms),
   };
 }

@@ -1,4 +1,6 @@
 /** What the gateway needs from the outside, so that tests and the benchmark can count and fail every call. */
+import type { UsageDelivery } from "./configuration.ts";
+import type { UsagePorts } from "./usage-counter.ts";
 import type { LedgerReader } from "../core/ledger-reader.ts";
 import type { LimiterAccess } from "../core/limits/messages.ts";
 
@@ -11,10 +13,10 @@ export interface RequestContext {
 export type Fetch = (url: string, init: RequestInit) => Promise<Response>;
 
 /**
- * What is counted. `stale_decision`: the ledger could not be asked and the route allowed that. `unlimited_decision`: a limiter could
- * not be asked, and the route allowed that.
+ * What is counted. `stale_decision`: the ledger could not be asked and the route allowed that; `unlimited_decision`: a limiter could
+ * not be asked, and the route allowed that; `usage_dropped`: usage was not taken for too long.
  */
-type CountedEvent = "stale_decision" | "unlimited_decision";
+type CountedEvent = "stale_decision" | "unlimited_decision" | "usage_dropped";
 
 /** The outside, as the gateway sees it. */
 export interface GatewayPorts {
@@ -33,4 +35,8 @@ export interface GatewayPorts {
   readonly log: (line: string, context: RequestContext) => void;
   /** Counts something an operator should hear of. */
   readonly count: (event: CountedEvent) => void;
+  /** Where usage goes, on each of the ways there are. */
+  readonly sendUsage: Readonly<Record<Exclude<UsageDelivery, "off">, NonNullable<UsagePorts["send"]>>>;
+  /** Lets so many milliseconds pass. */
+  readonly wait: (ms: number) => Promise<unknown>;
 }

@@ -64,7 +64,11 @@ export function unauthorized(): ApiError {
 export function refused(refusal: Refusal, actor: Actor, codes: Partial<Record<Refusal["code"], ErrorCode>> = {}): ApiError {
   const code = codes[refusal.code] ?? refusal.code;
   const { message } = refusal;
-  const more = ERRORS[code].status === 422 ? { errors: [{ code, field: refusal.field ?? "", message }] } : {};
-  // What is committed has not been refused.
-  return code === "not_yet_effective" ? new ApiError(code, message) : new DeniedError(actor, "command.refused", code, message, more);
+  const { violation } = refusal;
+  const more = {
+    ...(ERRORS[code].status === 422 && { errors: [{ code, field: refusal.field ?? "", message }] }),
+    ...(violation && { policy: { field: violation.field, limit: violation.limit } }),
+  };
+  // What is committed, or not decided, has not been refused.
+  return ERRORS[code].status === 503 ? new ApiError(code, message) : new DeniedError(actor, "command.refused", code, message, more);
 }

@@ -61,7 +61,13 @@ export const apiKeys: Section = {
       access: "portcullis:api_keys:write",
       body: z.object({ name: displayName.optional(), permissions: permissionSlugs.optional(), ...attributeFields, reason }),
       replies: inForceWithReceipt(apiKeySchema),
-      errors: ["permission_not_assignable", "insufficient_permissions", "last_holder_of_permission"],
+      errors: [
+        "permission_not_assignable",
+        "membership_not_active",
+        "insufficient_permissions",
+        "last_holder_of_permission",
+        "api_key_policy_violated",
+      ],
       handler: async ({ services, params: { api_key_id }, body, terms }) => {
         const { id, cell } = api_key_id;
         const command = {
@@ -84,7 +90,7 @@ export const apiKeys: Section = {
       access: "portcullis:api_keys:write",
       body: z.object({ expires_at: isoInstant.nullable().optional(), reason }),
       replies: inForce(apiKeySchema),
-      errors: ["api_key_already_expired", "insufficient_permissions", "last_holder_of_permission"],
+      errors: ["api_key_already_expired", "insufficient_permissions", "last_holder_of_permission", "api_key_policy_violated"],
       handler: async ({ services, params: { api_key_id }, body, terms }) => {
         const { id, cell } = api_key_id;
         const expires_at_ms = body.expires_at === undefined ? "now" : body.expires_at;

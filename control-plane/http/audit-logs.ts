@@ -9,7 +9,7 @@ import { auditEntrySchema } from "../ledger/view.ts";
 import { recordAuditLogEvent } from "./audit-log-events.ts";
 import { AUDIT_EXPORTS } from "./audit-log-exports.ts";
 import { endpoint, type Section } from "./endpoint.ts";
-import { isoInstant } from "./fields.ts";
+import { actorId, isoInstant } from "./fields.ts";
 import { pageQuery } from "./query.ts";
 import { ok, pageOf } from "./reply.ts";
 
@@ -17,7 +17,7 @@ const FILTER_LENGTH_MAX = 128;
 
 const text = z.string().min(1).max(FILTER_LENGTH_MAX).optional();
 const filters = {
-  actor_id: text.describe("Only what this actor did."),
+  actor_id: actorId.optional().describe("Only what this actor did."),
   type: text.describe("Only entries of this type."),
   subject: text.describe("Only what is about this subject: the id of a key, an organization, a membership, a user; the slug of a role."),
   range_start: isoInstant.optional().describe("Not before this time."),

@@ -21,6 +21,10 @@ export interface Caller {
   /** In whose name entries are made. */
   readonly actor: Actor;
   readonly permissions: readonly string[];
+  /** When the sign-in of an admin ends, in ms since the epoch; nothing here can take it back before. Absent: for whom the ledger can be asked. */
+  readonly signedInUntilMs?: number;
+  /** The secret that a platform key was presented with, and its cell. */
+  readonly secret?: { readonly tokenId: string; readonly cell: number };
 }
 
 /** Establishes who calls what has this access; 401 for whoever is nobody. */
@@ -99,7 +103,11 @@ async function holdingKey({ configuration, cells, now }: Services, text: string 
   if (!acceptance.accepted) throw unauthorized();
   const { record } = acceptance;
   if (record.owner.type !== "organization" || record.owner.id !== PLATFORM_ORGANIZATION_ID) throw unauthorized();
-  return { actor: { type: "api_key", id: record.key_id }, permissions: record.permissions };
+  return {
+    actor: { type: "api_key", id: record.key_id },
+    permissions: record.permissions,
+    secret: { tokenId: token.tokenId, cell: token.cell },
+  };
 }
 
 function knowingBootstrapSecret({ configuration }: Services, bearer: string | undefined): Caller {

@@ -37,9 +37,29 @@ export async function createApiKey(
   const { id, token, minted } = mintKey(services, cell, environment);
   const { name, permissions, expires_at } = asked;
   const attributes = attributesOf(asked);
-  const command = { type: "create_api_key", id, owner, name, permissions, expires_at_ms: expires_at ?? null, minted, attributes } as const;
+  const command = {
+    type: "create_api_key",
+    id,
+    owner,
+    name,
+    permissions,
+    expires_at_ms: usualIfAbsent(expires_at),
+    minted,
+    attributes,
+  } as const;
   const done = await send(services, command, { cell, terms, secret: token, reason: asked.reason });
   return created(done, { value: done.secret });
+}
+
+/** An end as it is asked for; where it is not mentioned, the policy says when. */
+export function usualIfAbsent(end: number | null | undefined): number | "usual" | null {
+  return end === undefined ? "usual" : end;
+}
+
+/** A member of an organization, or the organization itself. */
+export function ownerIn(organizationId: string, userId: string | undefined): KeyOwner {
+  if (userId === undefined) return { type: "organization", id: organizationId };
+  return { type: "user", id: userId, organization_id: organizationId };
 }
 
 /** The environment of a new key; 422 for one that no gateway accepts. */

@@ -74,6 +74,20 @@ export const endingPreviews: Section = {
 
     endpoint({
       method: "GET",
+      path: "/authorization/permissions/:permission_slug/preview",
+      operationId: "previewPermissionEnding",
+      summary: "Which keys would lose a permission, and how many members' roles hold it",
+      description,
+      access: "portcullis:api_keys:read",
+      replies,
+      handler: async ({ services, params: { permission_slug } }) => {
+        if (!(await services.cells.home().permission(permission_slug))) throw notFound("Permission", permission_slug);
+        return ok(await previewEverywhere(services, { type: "permission", slug: permission_slug }));
+      },
+    }),
+
+    endpoint({
+      method: "GET",
       path: "/authorization/organizations/:organization_id/roles/:role_slug/preview",
       operationId: "previewOrganizationRoleEnding",
       summary: "Whose keys in an organization would lose what a role allows",

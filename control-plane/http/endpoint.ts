@@ -9,10 +9,12 @@ import type { PlatformPermission } from "../../core/permission.ts";
 import type { ServedScope } from "../../core/widget.ts";
 import type { Cells } from "../cells.ts";
 import type { ControlPlaneConfiguration } from "../configuration.ts";
+import type { UsageStores } from "../usage/access.ts";
 import type { WebhookAccess } from "../webhooks/access.ts";
 import type { IdentityProvider } from "../sign-in/identity-provider.ts";
 import type { Caller } from "./caller.ts";
 import type { ErrorCode } from "./error-catalogue.ts";
+import type { PlatformKeyUses } from "./platform-key-uses.ts";
 import type { NamesIn, ParameterName, PathValues } from "./path-parameters.ts";
 import type { Limits } from "./rate-limit.ts";
 import type { Replies, Reply, ReplyTo } from "./reply.ts";
@@ -28,6 +30,8 @@ export interface Services {
   readonly randomBytes: RandomBytes;
   readonly limits: Limits;
   readonly webhooks: WebhookAccess;
+  readonly platformKeyUses: PlatformKeyUses;
+  readonly usage: UsageStores;
 }
 
 /** HEAD comes along with GET. Whatever is not GET may carry a body and an Idempotency-Key. */

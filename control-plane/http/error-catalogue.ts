@@ -219,6 +219,46 @@ export const ERRORS = {
     meaning: "Webhooks are not sent to this URL; the message says why.",
     remedy: "Give the https URL of a public host.",
   },
+  // Permissions
+  enabled_by_wildcard: {
+    status: 409,
+    meaning:
+      "A wildcard of the catalogue would be enabled for keys for which a permission that it covers is not; such keys would hold that all the same.",
+    remedy: "Disable the wildcard for these keys first, or enable for them what it covers.",
+  },
+  catalogue_limit: {
+    status: 409,
+    meaning: "There are as many permissions, or roles, as there may be.",
+    remedy: "Delete those that are not needed; a wildcard stands for many permissions.",
+  },
+  // Policies on keys, and requests
+  api_key_policy_violated: {
+    status: 422,
+    meaning: "The organization's policy on keys does not allow it; `policy` names the field and what it has there.",
+    remedy: "Ask for what the policy allows, or have the policy changed. Where a second admin must approve, make a request for the key.",
+  },
+  api_key_request_not_open: {
+    status: 409,
+    meaning: "The request was decided or collected already, or not yet approved, or its time is up; the message says which.",
+    remedy: "Read the request. One that was denied or has expired stays so: make another.",
+  },
+  self_approval: {
+    status: 403,
+    meaning:
+      "Who asked for the key is to decide on it, or somebody who may be the same person: one credential made the other, or the same one made both.",
+    remedy: "Have another admin decide, with a credential that who asked has not made.",
+  },
+  approval_void: {
+    status: 409,
+    meaning: "The platform key that approved the request has ended, or may not approve any more.",
+    remedy: "Make another request, and have it approved.",
+  },
+  // Usage
+  api_key_unused: {
+    status: 409,
+    meaning: "The key has used none of its permissions within the window, so that narrowing it would leave it nothing.",
+    remedy: "Disable or revoke it, or look at a longer window.",
+  },
 } as const satisfies Readonly<Record<string, CataloguedError>>;
 
 /** Code of an error in the catalogue. */

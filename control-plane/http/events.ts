@@ -14,7 +14,10 @@ const types = z
   .string()
   .transform((text) => [...new Set(text.split(",").filter((type) => type !== ""))])
   .pipe(z.array(eventType).max(TYPES_MAX, `at most ${TYPES_MAX} types`));
-const organizationId = z.string().refine((id) => isId("org", id) || id === PLATFORM_ORGANIZATION_ID, "must be the id of an organization");
+/** Id of an organization in a query. */
+export const organizationId = z
+  .string()
+  .refine((id) => isId("org", id) || id === PLATFORM_ORGANIZATION_ID, "must be the id of an organization");
 
 /** Endpoints on events. */
 export const events: Section = {

@@ -5,6 +5,8 @@ import { METADATA_PAIRS_MAX } from "../ledger/metadata.ts";
 
 /** Control characters, line and paragraph separators, and what turns the direction of the text around it. */
 const NOT_FOR_DISPLAY = /[\p{Cc}\p{Zl}\p{Zp}\u202a-\u202e\u2066-\u2069]/u;
+/** A character that can be seen. Half a surrogate pair is none, and does not survive being written down as UTF-8. */
+const VISIBLE = /[^\p{C}\p{Z}\p{M}]/u;
 /** The end of the year 9999, in ms since the epoch: later times have no four-digit year. */
 const INSTANT_MS_MAX = Date.UTC(10_000, 0) - 1;
 
@@ -15,19 +17,27 @@ export function shownText(lengthMax: number) {
     .trim()
     .min(1, "must not be empty")
     .max(lengthMax, `at most ${lengthMax} characters`)
-    .refine((text) => !NOT_FOR_DISPLAY.test(text), "must not hold control or text direction characters");
+    .refine((text) => text === "" || VISIBLE.test(text), "must have something that can be seen")
+    .refine((text) => !NOT_FOR_DISPLAY.test(text) && text.isWellFormed(), "must not hold control or text direction characters");
 }
 
 /** A name shown to people. */
 export const displayName = shownText(255);
 
-const externalIdText = z.string().min(1, "must not be empty").max(255, "at most 255 characters");
+const externalIdText = z
+  .string()
+  .min(1, "must not be empty")
+  .max(255, "at most 255 characters")
+  .refine((text) => !/\p{Cc}/u.test(text) && text.isWellFormed(), "must not hold control characters");
 
 /** An id given by the customer's own system. */
 export const externalId = externalIdText.nullish().transform((id) => id ?? null);
 
 /** The same in a change: absent stays, null takes it away. */
 export const externalIdChange = externalIdText.nullable().optional();
+
+/** Id of whoever did something. An admin who signed in is named by issuer and subject, of which the subject alone may have 255 characters. */
+export const actorId = z.string().min(1).max(1_000);
 
 /** Permission slugs as granted. */
 export const permissionSlugs = z.array(permissionSlug).max(256);
@@ -49,8 +59,8 @@ export const metadata = z.record(metadataName, metadataValue).refine(notTooMany,
 /** What is to be merged into the notes; null takes a name away. */
 export const metadataChange = z.record(metadataName, metadataValue.nullable()).refine(notTooMany, TOO_MANY).optional();
 
-/** Why something is done, in the caller's words; kept in the ledger's entry. */
-export const reason = displayName.max(500, "at most 500 characters").optional();
+/** Why something is done, in the caller's words; kept in the ledger's entry. At most 500 characters. */
+export const reason = shownText(500).optional();
 
 /** The members that are there: to the ledger, absent is not the same as undefined. */
 export function given<Fields extends object>(fields: Fields): { [Name in keyof Fields]?: Exclude<Fields[Name], undefined> } {

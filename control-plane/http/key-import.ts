@@ -3,16 +3,15 @@ import { z } from "zod";
 import { sha256Hex } from "../../core/digest.ts";
 import { directoryOf, foreignTokenId } from "../../core/foreign-token.ts";
 import { PLATFORM_ORGANIZATION_ID } from "../../core/identifier.ts";
-import type { KeyOwner } from "../ledger/command.ts";
 import { apiKeySchema } from "../ledger/view.ts";
 import { notFound } from "./api-error.ts";
-import { environmentOf, newKeySchema } from "./create-api-key.ts";
+import { environmentOf, newKeySchema, ownerIn, usualIfAbsent } from "./create-api-key.ts";
 import { endpoint, type Section, type Services } from "./endpoint.ts";
 import { shownText } from "./fields.ts";
 import { attributesOf } from "./key-fields.ts";
 import { mintKeyId } from "./mint.ts";
 import { created } from "./reply.ts";
-import { send, type Terms } from "./send.ts";
+import { rehearse, send, type Terms } from "./send.ts";
 
 const importedKeySchema = newKeySchema.extend({
   sha256: z
@@ -37,7 +36,14 @@ export const keyImport: Section = {
       access: "portcullis:api_keys:write",
       body: importedKeySchema,
       replies: { 201: apiKeySchema },
-      errors: ["already_exists", "permission_not_assignable", "invalid_expiry", "membership_not_active"],
+      errors: [
+        "already_exists",
+        "permission_not_assignable",
+        "invalid_expiry",
+        "membership_not_active",
+        "organization_suspended",
+        "api_key_policy_violated",
+      ],
       handler: async ({ services, params: { organization_id }, body, terms }) => {
         const { id: organizationId, cell } = organization_id;
         if (organizationId === PLATFORM_ORGANIZATION_ID || !(await services.cells.ledger(cell).organization(organizationId)))
@@ -45,30 +51,30 @@ export const keyImport: Section = {
         const environment = environmentOf(services, body.environment);
         const { sha256, user_id, obfuscated_value, name, permissions, expires_at, reason } = body;
         const token_id = foreignTokenId(sha256);
-        await place(services, token_id, cell, terms);
         const command = {
           type: "create_api_key",
           id: mintKeyId(services, cell),
-          owner: ownerOf(organizationId, user_id),
+          owner: ownerIn(organizationId, user_id),
           name,
           permissions,
-          expires_at_ms: expires_at ?? null,
+          expires_at_ms: usualIfAbsent(expires_at),
           minted: { token_id, sha256, obfuscated_value, environment },
           attributes: attributesOf(body),
           imported: true,
         } as const;
-        return created(await send(services, command, { cell, terms, reason }));
+        const sending = { cell, terms, reason } as const;
+        await rehearse(services, command, sending);
+        await place(services, token_id, cell, terms);
+        return created(await send(services, command, sending));
       },
     }),
   ],
 };
 
-function ownerOf(organizationId: string, userId: string | undefined): KeyOwner {
-  if (userId === undefined) return { type: "organization", id: organizationId };
-  return { type: "user", id: userId, organization_id: organizationId };
-}
-
-/** Has the directory note where the key lives, before it lives there: a note of a key that was not made after all names nothing. */
+/**
+ * Has the directory note where the key lives, before it lives there: a note of a key that was not made after all names nothing. But it
+ * stays, and keeps the key out of other cells: so not before the import is known to go through.
+ */
 async function place(services: Services, token_id: string, cell: number, terms: Terms): Promise<void> {
   // A command of its own, also where both are sent to the same cell.
   const repetition = { ...terms.repetition, commandId: sha256Hex(`place ${terms.repetition.commandId}`) };

@@ -39,7 +39,7 @@ export const keyLife: Section = {
       access: "portcullis:api_keys:write",
       body: withReason,
       replies: inForceWithReceipt(apiKeySchema),
-      errors: ["insufficient_permissions"],
+      errors: ["insufficient_permissions", "api_key_policy_violated"],
       handler: async ({ services, params: { api_key_id }, body, terms }) => {
         const { id, cell } = api_key_id;
         const done = await send(services, { type: "enable_api_key", id }, { cell, terms, reason: body.reason });
@@ -57,7 +57,13 @@ export const keyLife: Section = {
       access: "portcullis:api_keys:write",
       body: z.object({ overlap_seconds: z.number().int("must be whole seconds").min(0, "must be 0 or more").optional(), reason }),
       replies: inForceWithReceipt(createdApiKeySchema),
-      errors: ["api_key_already_expired", "previous_secret_in_use", "insufficient_permissions"],
+      errors: [
+        "api_key_already_expired",
+        "previous_secret_in_use",
+        "insufficient_permissions",
+        "reply_unavailable",
+        "api_key_policy_violated",
+      ],
       handler: async ({ services, params: { api_key_id }, body, terms }) => {
         const { id, cell } = api_key_id;
         const overlap_ms = overlapMs(services, body.overlap_seconds);

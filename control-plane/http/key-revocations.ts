@@ -5,7 +5,7 @@ import type { KeyFilter, KeySetDigest } from "../ledger/command.ts";
 import { apiKeySchema, receiptSchema, type RevocationPreview } from "../ledger/view.ts";
 import { invalid, notFound } from "./api-error.ts";
 import { endpoint, type Section, type Services } from "./endpoint.ts";
-import { isoInstant } from "./fields.ts";
+import { actorId, isoInstant } from "./fields.ts";
 import { reason, tag } from "./key-fields.ts";
 import type { Located } from "./path-parameters.ts";
 import { ok, type Committed } from "./reply.ts";
@@ -17,7 +17,7 @@ const SHOWN_MAX = 10;
 const anyId = z.string().min(1).max(64);
 const conditions = {
   owner_id: anyId.optional().describe("A user, or an organization for the keys that it owns itself."),
-  created_by: anyId.optional().describe("Id of the actor that made the key."),
+  created_by: actorId.optional().describe("Id of the actor that made the key, as in its `created_by`."),
   permission: permissionSlug.optional().describe("Keys that were granted it, something it covers, or something that covers it."),
   tag: tag.optional(),
   last_used_before: isoInstant.optional().describe("A key that was never used counts as used when it was made."),

@@ -1,13 +1,14 @@
 /** Roles that an organization makes for itself, beside those of the installation. */
 import { z } from "zod";
 import { mintId } from "../../core/identifier.ts";
+import { roleSlug } from "../../core/role.ts";
 import { roleSchema } from "../ledger/view.ts";
 import { notFound } from "./api-error.ts";
 import { endpoint, type Section, type Services } from "./endpoint.ts";
 import { given, permissionSlugs, reason } from "./fields.ts";
 import type { Located } from "./path-parameters.ts";
 import { changed, created, ended, ENDED, inForce, listOf, ok } from "./reply.ts";
-import { newRoleNames, ORGANIZATION_ROLE_PREFIX, permissionName, roleChange, roleSlug } from "./role-fields.ts";
+import { newRoleNames, ORGANIZATION_ROLE_PREFIX, permissionName, roleChange } from "./role-fields.ts";
 import { send } from "./send.ts";
 
 const newRole = z.object({
@@ -30,7 +31,7 @@ export const organizationRoles: Section = {
       access: "portcullis:permissions:write",
       body: newRole,
       replies: { 201: roleSchema },
-      errors: ["organization_role_slug_conflict"],
+      errors: ["organization_role_slug_conflict", "catalogue_limit"],
       handler: async ({ services, params: { organization_id }, body, terms }) => {
         const { id: organizationId, cell } = organization_id;
         const id = mintId("role", services.now(), services.randomBytes);

@@ -157,7 +157,7 @@ export const organizations: Section = {
       access: "portcullis:api_keys:write",
       body: newKeySchema,
       replies: { 201: createdApiKeySchema },
-      errors: ["permission_not_assignable", "invalid_expiry", "organization_suspended", "reply_unavailable"],
+      errors: ["permission_not_assignable", "invalid_expiry", "organization_suspended", "reply_unavailable", "api_key_policy_violated"],
       handler: async ({ services, params: { organization_id }, body, terms }) =>
         createApiKey(services, { type: "organization", id: organization_id.id }, body, terms),
     }),

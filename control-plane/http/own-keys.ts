@@ -1,6 +1,7 @@
 /** What widgets do with keys, whoever owns them. Bodies are in camel case here, and every success has one: that is how the WorkOS widgets read. */
 import { z } from "zod";
-import { assemblePage, walkOf } from "../../core/page.ts";
+import { assemblePage, walkOf, type Page } from "../../core/page.ts";
+import type { ListedOwner } from "../ledger/api-keys.ts";
 import type { KeyOwner, SelfServe } from "../ledger/command.ts";
 import type { ApiKeyView } from "../ledger/view.ts";
 import { invalid } from "./api-error.ts";
@@ -80,12 +81,16 @@ export const offeredSchema = z.object({
 });
 
 /** Lists the keys that a widget is about. */
-export async function listOwn({ cells }: Services, own: SelfServe, query: z.output<typeof widgetPageQuery>) {
+export async function listOwn(
+  { cells }: Services,
+  own: SelfServe,
+  query: z.output<typeof widgetPageQuery>,
+): Promise<Pick<Page<ApiKeyView>, "data" | "list_metadata">> {
   const { search, ...asked } = query;
   const page = { ...asked, order: "normal" } as const;
-  const slice = await cells.ledger(cellOf(cells, own)).listApiKeys(ownerOf(own), walkOf(page), search === "" ? undefined : search);
+  const slice = await cells.ledger(cellOf(cells, own)).listApiKeys(listedOwner(own), walkOf(page), search === "" ? undefined : search);
   const { data, list_metadata } = assemblePage(page, [slice]);
-  return { data: data.map(widgetKey), list_metadata };
+  return { data, list_metadata };
 }
 
 /** The permissions that a new key can be given. */
@@ -113,10 +118,10 @@ export async function expireOwn(
   { id }: Located,
   { expiresAt }: z.output<typeof expirySchema>,
   terms: Terms,
-): Promise<WidgetKey> {
+): Promise<ApiKeyView> {
   const command = { type: "expire_api_key", id, expires_at_ms: expiresAt === undefined ? "now" : expiresAt } as const;
   const { reply } = await send(services, command, { cell: cellOf(services.cells, own), terms: { ...terms, untilInForce: true } });
-  return widgetKey(reply as unknown as ApiKeyView);
+  return reply as unknown as ApiKeyView;
 }
 
 /** Revokes a key; answers when it is dead everywhere. */
@@ -131,11 +136,17 @@ function cellOf(cells: Services["cells"], { organization_id }: SelfServe): numbe
   return cells.cellOf(organization_id);
 }
 
+function listedOwner(own: SelfServe): ListedOwner {
+  return own.keys === "members" ? { type: "members", organization_id: own.organization_id } : ownerOf(own);
+}
+
+/** For whom a key is made. */
 function ownerOf({ keys, organization_id, user_id }: SelfServe): KeyOwner {
   return keys === "organization" ? { type: "organization", id: organization_id } : { type: "user", id: user_id, organization_id };
 }
 
-function widgetKey(key: ApiKeyView): WidgetKey {
+/** A key as a widget lists it. */
+export function widgetKey(key: ApiKeyView): WidgetKey {
   return {
     id: key.id,
     name: key.name,

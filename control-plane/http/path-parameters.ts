@@ -69,6 +69,7 @@ export const PATH_PARAMETERS = {
   } satisfies PathParameter<EntryPlace>,
   webhook_endpoint_id: plainId("we", "Webhook endpoint"),
   event_id: plainId("event", "Event"),
+  api_key_request_id: locatedById("api_key_request", "API key request"),
 } as const;
 
 /** Name of a path parameter. */

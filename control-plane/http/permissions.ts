@@ -37,7 +37,7 @@ export const permissions: Section = {
           .default({ user_api_keys: true, organization_api_keys: true }),
       }),
       replies: { 201: permissionSchema },
-      errors: ["permission_slug_conflict", "not_yet_effective"],
+      errors: ["permission_slug_conflict", "enabled_by_wildcard", "catalogue_limit", "not_yet_effective"],
       handler: async ({ services, body, terms }) => {
         const id = mintId("perm", services.now(), services.randomBytes);
         const command = { type: "create_permission", id, ...body, description: body.description ?? null } as const;
@@ -82,7 +82,7 @@ export const permissions: Section = {
         enabled_for: z.object({ user_api_keys: z.boolean(), organization_api_keys: z.boolean() }).partial().optional(),
       }),
       replies: inForce(permissionSchema),
-      errors: ["not_yet_effective"],
+      errors: ["enabled_by_wildcard", "not_yet_effective"],
       handler: async ({ services, params: { permission_slug }, body, terms }) => {
         const command = {
           type: "update_permission",
@@ -100,7 +100,7 @@ export const permissions: Section = {
       path: "/authorization/permissions/:permission_slug",
       operationId: "deletePermission",
       summary: "Takes a permission out of the catalogue",
-      description: "When this answers, no key and no role holds it any more.",
+      description: "When this answers, no key and no role holds it any more, but by a wildcard of the catalogue that covers it.",
       access: "portcullis:permissions:write",
       replies: ENDED,
       errors: ["not_yet_effective"],

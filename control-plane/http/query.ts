@@ -72,10 +72,23 @@ const limit = z
   .meta({ publishedAs: { type: "integer", minimum: 1, maximum: 100, default: LIMIT_DEFAULT } });
 /** How many rows a list is asked for. */
 export const pageLimit = emptyIsAbsent(limit.default(LIMIT_DEFAULT)).describe("How many rows, 1 to 100.");
+
+/** A number of days, 1 to so many. */
+export function daysQuery(usually: number, most: number) {
+  const wrong = `must be 1 to ${most}`;
+  const days = z
+    .string()
+    .regex(/^\d{1,4}$/, wrong)
+    .transform(Number)
+    .pipe(z.number().min(1, wrong).max(most, wrong))
+    .meta({ publishedAs: { type: "integer", minimum: 1, maximum: most, default: usually } });
+  return emptyIsAbsent(days.default(usually));
+}
+
 const order = z.enum(["asc", "desc", "normal"], { error: "must be 'asc', 'desc' or 'normal'" });
 
 /** An empty parameter is as good as none. */
-function emptyIsAbsent<Schema extends z.ZodType>(schema: Schema) {
+export function emptyIsAbsent<Schema extends z.ZodType>(schema: Schema) {
   return z.preprocess((text) => (text === "" ? undefined : text), schema);
 }
 

@@ -6,9 +6,6 @@ import { displayName } from "./fields.ts";
 /** How the slugs of roles begin that an organization makes for itself, as in the WorkOS API; no other slug does. */
 export const ORGANIZATION_ROLE_PREFIX = "org-";
 
-/** A role's slug. */
-export const roleSlug = z.string().regex(/^[a-z0-9][a-z0-9._-]{0,47}$/, "lower-case letters, digits, '.', '_', '-'; at most 48");
-
 const name = displayName.max(48, "at most 48 characters");
 const description = z.string().max(150, "at most 150 characters");
 

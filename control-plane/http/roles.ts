@@ -1,12 +1,13 @@
 /** Roles of members: what a user, and so a user's key, may do in an organization. */
 import { z } from "zod";
 import { HOME_CELL, mintId } from "../../core/identifier.ts";
+import { roleSlug } from "../../core/role.ts";
 import { roleSchema } from "../ledger/view.ts";
 import { notFound } from "./api-error.ts";
 import { endpoint, type Section } from "./endpoint.ts";
 import { given, permissionSlugs, reason } from "./fields.ts";
 import { changed, created, ended, ENDED, inForce, listOf, ok } from "./reply.ts";
-import { newRoleNames, ORGANIZATION_ROLE_PREFIX, permissionName, roleChange, roleSlug } from "./role-fields.ts";
+import { newRoleNames, ORGANIZATION_ROLE_PREFIX, permissionName, roleChange } from "./role-fields.ts";
 import { send } from "./send.ts";
 
 const newRole = z.object({
@@ -26,7 +27,7 @@ export const roles: Section = {
       access: "portcullis:permissions:write",
       body: newRole,
       replies: { 201: roleSchema },
-      errors: ["role_slug_conflict", "not_yet_effective"],
+      errors: ["role_slug_conflict", "catalogue_limit", "not_yet_effective"],
       handler: async ({ services, body, terms }) => {
         const id = mintId("role", services.now(), services.randomBytes);
         const command = { type: "create_role", id, ...body, description: body.description ?? null } as const;

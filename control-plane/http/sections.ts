@@ -1,4 +1,6 @@
 /** All endpoints of the control plane. What is not here does not exist. */
+import { apiKeyPolicies } from "./api-key-policies.ts";
+import { apiKeyRequests } from "./api-key-requests.ts";
 import { apiKeys } from "./api-keys.ts";
 import { auditLogs } from "./audit-logs.ts";
 import { bootstrap } from "./bootstrap.ts";
@@ -8,6 +10,7 @@ import { health } from "./health.ts";
 import { keyImport } from "./key-import.ts";
 import { keyLife } from "./key-life.ts";
 import { keyRevocations } from "./key-revocations.ts";
+import { leastPrivilege } from "./least-privilege.ts";
 import { ledgerInspection } from "./ledger-inspection.ts";
 import { memberships } from "./memberships.ts";
 import { endingPreviews } from "./ending-previews.ts";
@@ -18,6 +21,7 @@ import { receipts } from "./receipts.ts";
 import { reference } from "./reference.ts";
 import { roles } from "./roles.ts";
 import { routeTable } from "./route-table.ts";
+import { usage } from "./usage.ts";
 import { users } from "./users.ts";
 import { webhookEndpoints } from "./webhook-endpoints.ts";
 import { widgetApiKeys } from "./widget-api-keys.ts";
@@ -52,6 +56,12 @@ export const SECTIONS: readonly Section[] = [
   keyLife,
   keyRevocations,
   keyImport,
+  // Policies on keys
+  apiKeyPolicies,
+  apiKeyRequests,
+  // Usage
+  leastPrivilege,
+  usage,
 ];
 
 /** Every endpoint. */

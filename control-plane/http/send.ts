@@ -1,5 +1,5 @@
 /** Sending commands to a ledger on behalf of a request. */
-import type { Actor, Command, Refusal } from "../ledger/command.ts";
+import type { Actor, Command, CommandEnvelope, Refusal } from "../ledger/command.ts";
 import { refused } from "./api-error.ts";
 import { nameOfCaller } from "./caller.ts";
 import type { Services } from "./endpoint.ts";
@@ -38,16 +38,26 @@ export async function send(
   command: Command,
   sending: Sending,
 ): Promise<Committed & { readonly secret: string | undefined }> {
-  const { cell, terms, secret, reason, codes } = sending;
-  const { actor, repetition, untilInForce } = terms;
-  const { commandId, fingerprint } = repetition;
-  const sealedReply = secret === undefined || repetition.seal === null ? null : await repetition.seal(secret);
-  const envelope = { command, actor, commandId, fingerprint, sealedReply, untilInForce, ...(reason !== undefined && { reason }) };
-  const outcome = await services.cells.ledger(cell).execute(envelope);
+  const { cell, terms, secret, codes } = sending;
+  const { actor, repetition } = terms;
+  const outcome = await services.cells.ledger(cell).execute(await envelopeOf(command, sending));
   if (!outcome.ok) throw refused(outcome.refusal, actor, codes);
   const replayed = outcome.replayed && outcome.sealedReply !== null;
   const { receipt } = outcome;
   return { reply: outcome.reply as LedgerReply, receipt, secret: replayed ? await repetition.open(outcome.sealedReply) : secret };
+}
+
+/** Throws what {@link send} would throw because the ledger refuses; otherwise does nothing. */
+export async function rehearse(services: Services, command: Command, sending: Sending): Promise<void> {
+  const refusal = await services.cells.ledger(sending.cell).rehearse(await envelopeOf(command, sending));
+  if (refusal) throw refused(refusal, sending.terms.actor, sending.codes);
+}
+
+async function envelopeOf(command: Command, { terms, secret, reason }: Sending): Promise<CommandEnvelope> {
+  const { actor, repetition, untilInForce } = terms;
+  const { commandId, fingerprint, seal } = repetition;
+  const sealedReply = secret === undefined || seal === null ? null : await seal(secret);
+  return { command, actor, commandId, fingerprint, sealedReply, untilInForce, ...(reason !== undefined && { reason }) };
 }
 
 /** Whether the caller would rather not wait (RFC 7240 section 4.1). */

@@ -63,6 +63,7 @@ async function enter(services: Services, { access }: Endpoint, c: Context<AppEnv
   const caller = await identify(services, access, request);
   if (access !== "bootstrap_secret" && access !== "public") counted(limits.caller.take(nameOfCaller(caller.actor)));
   requireAccess(access, caller);
+  services.platformKeyUses.note(caller, access);
   return caller;
 }
 

@@ -142,7 +142,14 @@ export const users: Section = {
       access: "portcullis:api_keys:write",
       body: newKeySchema.extend({ organization_id: z.string().max(64) }),
       replies: { 201: createdApiKeySchema },
-      errors: ["permission_not_assignable", "membership_not_active", "invalid_expiry", "organization_suspended", "reply_unavailable"],
+      errors: [
+        "permission_not_assignable",
+        "membership_not_active",
+        "invalid_expiry",
+        "organization_suspended",
+        "reply_unavailable",
+        "api_key_policy_violated",
+      ],
       handler: async ({ services, params, body, terms }) => {
         const { id } = await user(services, params.user_id);
         return createApiKey(services, { type: "user", id, organization_id: body.organization_id }, body, terms);

@@ -1,24 +1,10 @@
 /** The widget on an organization's keys. */
 import { SERVED_SCOPES } from "../../core/widget.ts";
 import { endpoint, type Section } from "./endpoint.ts";
-import {
-  createdWidgetKeySchema,
-  createOwn,
-  expireOwn,
-  expirySchema,
-  listOwn,
-  newWidgetKeySchema,
-  offeredQuery,
-  offeredSchema,
-  offerPermissions,
-  revokeOwn,
-  successSchema,
-  widgetKeySchema,
-  widgetPageOf,
-  widgetPageQuery,
-} from "./own-keys.ts";
+import { expireOwn, expirySchema, listOwn, widgetKey, widgetKeySchema, widgetPageOf, widgetPageQuery } from "./own-keys.ts";
 import { ok } from "./reply.ts";
 import { ownOf } from "./widget-caller.ts";
+import { creationEndpoint, offerEndpoint, revocationEndpoint } from "./widget-endpoints.ts";
 
 const access = SERVED_SCOPES.organization;
 
@@ -34,31 +20,25 @@ export const widgetApiKeys: Section = {
       access,
       query: widgetPageQuery,
       replies: { 200: widgetPageOf(widgetKeySchema) },
-      handler: async ({ services, caller, query }) => ok(await listOwn(services, ownOf(caller), query)),
+      handler: async ({ services, caller, query }) => {
+        const { data, list_metadata } = await listOwn(services, ownOf(caller), query);
+        return ok({ data: data.map(widgetKey), list_metadata });
+      },
     }),
 
-    endpoint({
-      method: "POST",
+    creationEndpoint({
       path: "/_widgets/ApiKeys/organization-api-keys",
       operationId: "createWidgetApiKey",
       summary: "Makes a key of the organization",
       access,
-      body: newWidgetKeySchema,
-      replies: { 201: createdWidgetKeySchema },
-      errors: ["entity_not_found", "permission_not_assignable", "invalid_expiry"],
-      handler: async ({ services, caller, body, terms }) => createOwn(services, ownOf(caller), body, terms),
     }),
 
-    endpoint({
-      method: "GET",
+    offerEndpoint({
       path: "/_widgets/ApiKeys/permissions",
       operationId: "listWidgetPermissions",
       summary: "Lists what the organization's keys can be given",
       description: "For a member, no more than the member's role allows.",
       access,
-      query: offeredQuery,
-      replies: { 200: offeredSchema },
-      handler: async ({ services, caller, query }) => offerPermissions(services, ownOf(caller), query),
     }),
 
     endpoint({
@@ -70,20 +50,16 @@ export const widgetApiKeys: Section = {
       access,
       body: expirySchema,
       replies: { 200: widgetKeySchema },
-      errors: ["api_key_already_expired", "permission_not_assignable"],
+      errors: ["api_key_already_expired", "permission_not_assignable", "api_key_policy_violated"],
       handler: async ({ services, caller, params, body, terms }) =>
-        ok(await expireOwn(services, ownOf(caller), params.api_key_id, body, terms)),
+        ok(widgetKey(await expireOwn(services, ownOf(caller), params.api_key_id, body, terms))),
     }),
 
-    endpoint({
-      method: "DELETE",
+    revocationEndpoint({
       path: "/_widgets/ApiKeys/:api_key_id",
       operationId: "deleteWidgetApiKey",
       summary: "Revokes a key of the organization",
-      description: "When this answers, no gateway accepts the key any more.",
       access,
-      replies: { 200: successSchema },
-      handler: async ({ services, caller, params, terms }) => revokeOwn(services, ownOf(caller), params.api_key_id, terms),
     }),
   ],
 };

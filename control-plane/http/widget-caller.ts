@@ -4,7 +4,7 @@
  */
 import { PLATFORM_ORGANIZATION_ID } from "../../core/identifier.ts";
 import { coversAny, intersect } from "../../core/permission.ts";
-import { SERVED_SCOPES, type ServedScope } from "../../core/widget.ts";
+import { opensEverybodys, SERVED_SCOPES, type ServedScope } from "../../core/widget.ts";
 import type { Actor, SelfServe } from "../ledger/command.ts";
 import { readWidgetToken, type WidgetGrant } from "../widget-token.ts";
 import { ApiError } from "./api-error.ts";
@@ -31,7 +31,9 @@ export async function throughWidget(services: Services, scope: ServedScope, bear
   if (!grant || !own) throw refusedToken();
   const standing = await permissionsNow(services, grant, own);
   if (!standing) throw refusedToken();
-  return { actor: actorOf(grant, own), permissions: intersect(grant.permissions, standing) };
+  const permissions = intersect(grant.permissions, standing);
+  const reached = own.keys === "user" && opensEverybodys(permissions) ? ({ ...own, keys: "members" } as const) : own;
+  return { actor: actorOf(grant, reached), permissions };
 }
 
 /** Which keys a token is about on an endpoint of a scope; undefined if the token names too little for it. */
@@ -41,14 +43,18 @@ function keysOf({ organizationId, userId }: WidgetGrant, scope: ServedScope): Se
   return userId === null ? undefined : { keys: "user", organization_id: organizationId, user_id: userId };
 }
 
-/** What the member's role allows now; without a member everything, as long as the key that made the token could make another. Null: the token is good no more. */
+/**
+ * What the member's role allows now; without a member everything, as long as the organization stands and the key that made the token could
+ * make another. Null: the token is good no more.
+ */
 async function permissionsNow({ cells }: Services, { issuedBy }: WidgetGrant, own: SelfServe): Promise<readonly string[] | null> {
   const { organization_id, user_id } = own;
-  if (user_id !== null) return cells.ledger(cells.cellOf(organization_id)).memberPermissions(organization_id, user_id);
-  // An admin who signed in elsewhere cannot be asked for here: such a token is good until it expires.
-  if (issuedBy.type !== "api_key") return ["*"];
-  const held = await cells.ledger(cells.cellOf(PLATFORM_ORGANIZATION_ID)).heldByPlatformKey(issuedBy.id);
-  return coversAny(held, ISSUING_PERMISSION) ? ["*"] : null;
+  const allowed = cells.ledger(cells.cellOf(organization_id)).memberPermissions(organization_id, user_id);
+  // An admin who signed in elsewhere cannot be asked for here: such a token ends with the sign-in that it was made in.
+  if (user_id !== null || issuedBy.type !== "api_key") return allowed;
+  const held = cells.ledger(cells.cellOf(PLATFORM_ORGANIZATION_ID)).heldByPlatformKey(issuedBy.id);
+  const [permissions, ofIssuer] = await Promise.all([allowed, held]);
+  return coversAny(ofIssuer, ISSUING_PERMISSION) ? permissions : null;
 }
 
 /** In whose name entries are made: the member's, or that of who asked for the token. */

@@ -25,7 +25,7 @@ export const widgetTokens: Section = {
       operationId: "createWidgetToken",
       summary: "Makes a token for a widget, good for an hour",
       description:
-        "With a user, the token has those of the scopes that the user's role allows, and they are looked up again on every call of the widget. Whoever may make tokens can manage customers' keys through them. Each call makes a new token.",
+        "With a user, the token has those of the scopes that the user's role allows, and they are looked up again on every call of the widget. Without one it ends with the sign-in of the admin who asked for it, where that is sooner. Whoever may make tokens can manage customers' keys through them. Each call makes a new token.",
       access: ISSUING_PERMISSION,
       body: requested,
       replies: { 201: z.object({ token: z.string() }) },
@@ -36,7 +36,8 @@ export const widgetTokens: Section = {
         await requireThere(services, body);
         const permissions = await permissionsFor(services, body);
         const grant = { organizationId: organization_id, userId: user_id, permissions, issuedBy: caller.actor };
-        return { status: 201, body: { token: await signWidgetToken(grant, services.configuration.widgets.tokenKey, services.now()) } };
+        const times = { nowMs: services.now(), ...(user_id === null && { endsByMs: caller.signedInUntilMs }) };
+        return { status: 201, body: { token: await signWidgetToken(grant, services.configuration.widgets.tokenKey, times) } };
       },
     }),
   ],

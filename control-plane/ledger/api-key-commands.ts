@@ -2,13 +2,15 @@
 import { PLATFORM_ORGANIZATION_ID, quoteId } from "../../core/identifier.ts";
 import { canonical, notCovered, PLATFORM_PERMISSIONS } from "../../core/permission.ts";
 import type { ActiveRecord } from "../../core/record.ts";
+import { endsLater } from "../../core/policy-judgement.ts";
 import { apiKeyView, unrevokedKey, type ApiKeyRow } from "./api-keys.ts";
-
-import type { Command, KeyAttributes, KeyOwner, MintedToken } from "./command.ts";
+import type { AskedKey, Command, KeyAttributes, KeyOwner, MintedToken } from "./command.ts";
 import { holdablePermissions } from "./holdable.ts";
 import { missing, noteChange } from "./key-change.ts";
 import { attributeChange, writeAttributes } from "./key-attributes.ts";
-import { requireHoldersLeft, requireMayGovern, requireMayGrant, requireNotOneself } from "./platform-keys.ts";
+import { scheduleEnabled, scheduleFromNow } from "./key-schedule.ts";
+import { requireBoundsWithinOwn, requireHoldersLeft, requireMayGovern, requireMayGrant, requireWithinOwnBounds } from "./platform-keys.ts";
+import { requireMayBecome, requireMayBeMade, requireMayGoOn } from "./policy-enforcement.ts";
 import { addSecret } from "./secrets.ts";
 import { organizationView } from "./tenancy.ts";
 import { refuse, type Transaction } from "./transaction.ts";
@@ -17,23 +19,34 @@ type Of<Type extends Command["type"]> = Extract<Command, { type: Type }>;
 
 /** Issues a key. Its permissions must be among those its owner may hold, and the caller may grant. */
 export function createApiKey(transaction: Transaction, command: Of<"create_api_key">): Record<string, unknown> {
-  const { nowMs } = transaction;
-  const owner = standingOwner(transaction, command.owner);
-  const permissions = grantable(transaction, owner, command.permissions);
-  if (command.expires_at_ms !== null && command.expires_at_ms <= nowMs)
-    refuse("invalid_expiry", "expires_at must be in the future.", "expires_at");
-  if (command.imported && transaction.sql.exec("SELECT 1 FROM tokens WHERE token_id = ?", command.minted.token_id).toArray().length > 0)
+  const { id, minted, attributes = {}, imported = false } = command;
+  const made = requireMakeable(transaction, { ...command, attributes }, { isApproved: false });
+  if (imported && transaction.sql.exec("SELECT 1 FROM tokens WHERE token_id = ?", minted.token_id).toArray().length > 0)
     refuse("already_exists", "A key with this hash was imported already, and may have been revoked since.", "sha256");
-  return insertKey(transaction, {
-    id: command.id,
+  return insertKey(transaction, { ...made, id, minted, imported });
+}
+
+/** What a key that is asked for comes to; refused if its owner, the catalogue or the policy does not allow it now. */
+export function requireMakeable(
+  transaction: Transaction,
+  asked: Omit<AskedKey, "environment">,
+  { isApproved }: { readonly isApproved: boolean },
+): Pick<NewKey, "owner" | "name" | "permissions" | "expires_at_ms" | "attributes"> {
+  const { name, attributes } = asked;
+  const owner = standingOwner(transaction, asked.owner);
+  const permissions = grantable(transaction, owner, asked.permissions);
+  if (typeof asked.expires_at_ms === "number" && asked.expires_at_ms <= transaction.nowMs)
+    refuse("invalid_expiry", "expires_at must be in the future.", "expires_at");
+  const { allowed_networks = null } = attributes;
+  const expires_at_ms = requireMayBeMade(transaction, {
     owner,
-    name: command.name,
     permissions,
-    expires_at_ms: command.expires_at_ms,
-    minted: command.minted,
-    attributes: command.attributes ?? {},
-    imported: command.imported ?? false,
+    expires_at_ms: asked.expires_at_ms,
+    allowed_networks,
+    isApproved,
   });
+  requireWithinOwnBounds(transaction, owner.id, { expires_at_ms, allowed_networks });
+  return { owner, name, permissions, expires_at_ms, attributes };
 }
 
 /** Creates the platform organization with its first key, once and never again. */
@@ -73,11 +86,14 @@ export function updateApiKey(transaction: Transaction, command: Of<"update_api_k
   const { id, attributes = {} } = command;
   const key = unrevokedKey(sql, id) ?? missing(id);
   requireMayGovern(transaction, key);
-  if (attributes.allowed_networks !== undefined) requireNotOneself(transaction, key);
+  requireWithinOwnBounds(transaction, key.organization_id, attributes);
   const previous = JSON.parse(key.permissions) as string[];
   const permissions =
     command.permissions === undefined ? previous : grantable(transaction, ownerOfRow(transaction, key), command.permissions);
+  if (notCovered(permissions, previous).length > 0) requireBoundsWithinOwn(transaction, key, attributes.allowed_networks);
   const name = command.name ?? key.name;
+  const { allowed_networks } = attributes;
+  requireMayBecome(transaction, key, { permissions, ...(allowed_networks !== undefined && { allowed_networks }) });
   const change = attributeChange(sql, id, attributes);
   const seq = transaction.append("api_key.updated", id, {
     id,
@@ -114,6 +130,9 @@ function setDisabledAt(
   const { sql } = transaction;
   const key = unrevokedKey(sql, id) ?? missing(id);
   requireMayGovern(transaction, key);
+  if (atMs === null) requireBoundsWithinOwn(transaction, key);
+  const isEnabled = atMs === null && key.disabled_at_ms !== null;
+  if (isEnabled) requireMayGoOn(transaction, key);
   const seq = transaction.append(entryType, id, {
     id,
     organization_id: key.organization_id,
@@ -122,6 +141,7 @@ function setDisabledAt(
     previous_attributes: { disabled_at_ms: key.disabled_at_ms },
   });
   sql.exec("UPDATE api_keys SET disabled_at_ms = ? WHERE id = ?", atMs === null ? null : (key.disabled_at_ms ?? atMs), id);
+  if (isEnabled) scheduleEnabled(sql, id, transaction.nowMs);
   noteChange(transaction, id);
   requireHoldersLeft(transaction, key);
   supersede(transaction, id, seq);
@@ -135,13 +155,15 @@ export function expireApiKey(transaction: Transaction, command: Of<"expire_api_k
   requireMayGovern(transaction, key);
   if (key.expires_at_ms !== null && key.expires_at_ms <= nowMs) refuse("api_key_already_expired", "The API key has expired already.");
   const expires = command.expires_at_ms === "now" ? nowMs : command.expires_at_ms === null ? null : Math.max(command.expires_at_ms, nowMs);
-  if (isLater(expires, key.expires_at_ms)) requireNotOneself(transaction, key);
+  if (endsLater(expires, key.expires_at_ms)) requireWithinOwnBounds(transaction, key.organization_id, { expires_at_ms: expires });
+  requireMayBecome(transaction, key, { expires_at_ms: expires });
   const seq = transaction.append("api_key.updated", command.id, {
     id: command.id,
     expires_at_ms: expires,
     previous_attributes: { expires_at_ms: key.expires_at_ms },
   });
   sql.exec("UPDATE api_keys SET expires_at_ms = ? WHERE id = ?", expires, command.id);
+  scheduleFromNow(sql, command.id, nowMs);
   noteChange(transaction, command.id);
   requireHoldersLeft(transaction, key);
   supersede(transaction, command.id, seq);
@@ -176,15 +198,18 @@ interface NewKey {
   readonly minted: MintedToken;
   readonly attributes: KeyAttributes;
   readonly imported: boolean;
+  /** The request it was made for, if it was. */
+  readonly request_id?: string;
 }
 
-function insertKey(
+/** Writes a new key that may be made. */
+export function insertKey(
   transaction: Transaction,
   key: NewKey,
   entryType: "api_key.created" | "installation.bootstrapped" = "api_key.created",
 ): Record<string, unknown> {
   const { sql, nowMs, actor } = transaction;
-  const { id, owner, name, permissions, expires_at_ms, minted, attributes, imported } = key;
+  const { id, owner, name, permissions, expires_at_ms, minted, attributes, imported, request_id } = key;
   const organizationId = owner.type === "user" ? owner.organization_id : owner.id;
   const userId = owner.type === "user" ? owner.id : null;
   const { token_id, obfuscated_value, environment } = minted;
@@ -200,6 +225,7 @@ function insertKey(
     environment,
     ...attributes,
     ...(imported && { imported }),
+    ...(request_id !== undefined && { request_id }),
   });
   sql.exec(
     `INSERT INTO api_keys (id, owner_type, organization_id, user_id, name, obfuscated_value, environment, permissions, expires_at_ms,
@@ -222,6 +248,7 @@ function insertKey(
     actor.id,
   );
   writeAttributes(sql, id, attributes);
+  scheduleFromNow(sql, id, nowMs);
   addSecret(transaction, id, minted, seq);
   return { ...apiKeyView(sql, id) };
 }
@@ -267,9 +294,4 @@ function roleOf(transaction: Transaction, userId: string, organizationId: string
     )
     .toArray();
   return row?.role ?? refuse("membership_not_active", "The user has no active membership in this organization.", "organization_id");
-}
-
-/** Whether one end of a key's life comes after another; null is never. */
-function isLater(end: number | null, other: number | null): boolean {
-  return other !== null && (end === null || end > other);
 }

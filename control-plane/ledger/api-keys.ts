@@ -65,27 +65,29 @@ export function apiKeyStored(sql: SqlStorage, id: string): ApiKeyView | null {
   return row ? toApiKey(row) : null;
 }
 
-/**
- * Keys of an owner that have not been revoked, on a walk. A user's keys of one organization or of all in this cell. `search`: only those
- * with this in their name.
- */
-export function apiKeySlice(
-  sql: SqlStorage,
-  owner:
-    | { readonly type: "organization"; readonly id: string }
-    | { readonly type: "user"; readonly id: string; readonly organization_id?: string },
-  walk: Walk,
-  search?: string,
-): Slice<ApiKeyView> {
-  const of = owner.type === "organization" ? { organization_id: owner.id } : { user_id: owner.id, organization_id: owner.organization_id };
+/** Whose keys are listed. */
+export type ListedOwner =
+  | { readonly type: "organization"; readonly id: string }
+  /** Of one organization, or of all in this cell. */
+  | { readonly type: "user"; readonly id: string; readonly organization_id?: string }
+  /** All members of an organization. */
+  | { readonly type: "members"; readonly organization_id: string };
+
+/** Keys that have not been revoked, on a walk. `search`: only those with this in their name. */
+export function apiKeySlice(sql: SqlStorage, owner: ListedOwner, walk: Walk, search?: string): Slice<ApiKeyView> {
   const named = search === undefined ? {} : { name: { containing: search } };
-  return walkTable<ShownKeyRow, ApiKeyView>(
-    sql,
-    SHOWN_KEYS,
-    { ...of, ...named, owner_type: owner.type, revoked_seq: null },
-    walk,
-    toApiKey,
-  );
+  return walkTable<ShownKeyRow, ApiKeyView>(sql, SHOWN_KEYS, { ...ownedBy(owner), ...named, revoked_seq: null }, walk, toApiKey);
+}
+
+function ownedBy(owner: ListedOwner) {
+  switch (owner.type) {
+    case "organization":
+      return { owner_type: "organization", organization_id: owner.id };
+    case "user":
+      return { owner_type: "user", user_id: owner.id, organization_id: owner.organization_id };
+    case "members":
+      return { owner_type: "user", organization_id: owner.organization_id };
+  }
 }
 
 /** The key a presented token names, if it would be accepted now. Its permissions are those in effect. */

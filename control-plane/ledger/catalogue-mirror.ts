@@ -8,6 +8,7 @@
 import type { Subject } from "../../core/floor.ts";
 import { catalogueOf, catalogueSeq, setCatalogueSeq, takeBack, type CatalogueChange } from "./catalogue.ts";
 import type { Catalogue } from "./contract.ts";
+import { takePolicyDefaults } from "./key-policies.ts";
 import type { Transaction } from "./transaction.ts";
 
 /** Takes a newer catalogue as one entry of this cell, raising floors on what it changes. */
@@ -48,6 +49,7 @@ export function takeCatalogue(transaction: Transaction, catalogue: Catalogue): v
       Date.parse(r.created_at),
       Date.parse(r.updated_at),
     );
+  takePolicyDefaults(sql, catalogue.policyDefaults);
   setCatalogueSeq(sql, catalogue.homeSeq);
   const change = permissionsChange(before, catalogue);
   takeBack(sql, "organization_roles", change, transaction.nowMs);

@@ -2,8 +2,10 @@
 import type { Subject } from "../../core/floor.ts";
 import type { Slice, Walk } from "../../core/page.ts";
 import { covers, coversAny } from "../../core/permission.ts";
+import { INSTALLATION } from "./concerned-organizations.ts";
 import type { Catalogue } from "./contract.ts";
 import { isoTime } from "./iso-time.ts";
+import { policyLayer } from "./key-policies.ts";
 import type { Transaction } from "./transaction.ts";
 import type { PermissionView, RoleView } from "./view.ts";
 import { walkTable } from "./walk-table.ts";
@@ -66,7 +68,7 @@ export function roleViews(sql: SqlStorage): RoleView[] {
 /** The whole catalogue as this cell has it. */
 export function catalogueOf(sql: SqlStorage): Catalogue {
   const permissions = sql.exec<PermissionRow>("SELECT * FROM permissions ORDER BY slug").toArray().map(toPermission);
-  return { homeSeq: catalogueSeq(sql), permissions, roles: roleViews(sql) };
+  return { homeSeq: catalogueSeq(sql), permissions, roles: roleViews(sql), policyDefaults: policyLayer(sql, INSTALLATION) ?? null };
 }
 
 /** Seq of the home cell at which the catalogue last changed, as far as this cell knows. */
@@ -102,20 +104,29 @@ export function takeBack(
   nowMs: number,
 ): void {
   for (const slug of deleted) {
-    const mention = slug.endsWith("*") ? `"${slug.slice(0, -1)}` : `"${slug}"`;
     // A revoked key stays as it was when it was revoked: that is what its event shows.
     const isLive = table === "api_keys" ? "revoked_seq IS NULL" : "TRUE";
     const holders = sql.exec<{ id: string; permissions: string }>(
       `SELECT id, permissions FROM ${table} WHERE ${isLive} AND instr(permissions, ?) > 0`,
-      mention,
+      mentionOf(slug),
     );
     for (const { id, permissions } of holders.toArray()) {
       const held = JSON.parse(permissions) as string[];
-      const left = held.filter((permission) => !covers(slug, permission) || coversAny(remaining, permission));
+      const left = leftWithout(slug, held, remaining);
       if (left.length === held.length) continue;
       sql.exec(`UPDATE ${table} SET permissions = ?, updated_at_ms = ? WHERE id = ?`, JSON.stringify(left), nowMs, id);
     }
   }
+}
+
+/** What stands in a stored list of permissions, in JSON, that holds something a slug covers. */
+export function mentionOf(slug: string): string {
+  return slug.endsWith("*") ? `"${slug.slice(0, -1)}` : `"${slug}"`;
+}
+
+/** What is left of what is held when a permission leaves the catalogue: all that it does not cover, or one that remains does. */
+export function leftWithout(slug: string, held: readonly string[], remaining: readonly string[]): string[] {
+  return held.filter((permission) => !covers(slug, permission) || coversAny(remaining, permission));
 }
 
 function toPermission(row: PermissionRow): PermissionView {

@@ -3,6 +3,8 @@
  * `commandId` answers the same and changes nothing. Inputs are already parsed; what only the ledger can know (does it
  * exist, may the owner hold it) is checked inside the transaction.
  */
+import type { ApiKeyPolicySettings } from "../../core/api-key-policy.ts";
+import type { PolicyViolation } from "../../core/policy-judgement.ts";
 import type { Route } from "../../core/route.ts";
 import type { CustomerEvent } from "./customer-events.ts";
 import type { ReceiptView } from "./view.ts";
@@ -21,11 +23,12 @@ export interface Actor {
   readonly self_serve?: SelfServe;
 }
 
-/** Keys of one organization, or of one of its members: all that somebody who acts through a widget sees and touches. */
+/** Keys of one organization, of one of its members, or of all of them: all that somebody who acts through a widget sees and touches. */
 export type SelfServe =
   /** `user_id` is null where the widget's token names nobody. */
   | { readonly keys: "organization"; readonly organization_id: string; readonly user_id: string | null }
-  | { readonly keys: "user"; readonly organization_id: string; readonly user_id: string };
+  /** One's own; `members`: those of all members, of which one makes only one's own. */
+  | { readonly keys: "user" | "members"; readonly organization_id: string; readonly user_id: string };
 
 /** Owner of a key as asked for; the role of a user is looked up by the ledger. */
 export type KeyOwner =
@@ -84,6 +87,17 @@ export interface KeyAttributes {
   readonly allowed_networks?: readonly string[] | null;
 }
 
+/** A key that is asked for. */
+export interface AskedKey {
+  readonly owner: KeyOwner;
+  readonly name: string;
+  readonly permissions: readonly string[];
+  /** `usual`: as the policy says when it is made. */
+  readonly expires_at_ms: number | "usual" | null;
+  readonly environment: MintedToken["environment"];
+  readonly attributes: KeyAttributes;
+}
+
 /** Which keys: those that meet every condition given. Keys of the platform organization never match. */
 export interface KeyFilter {
   readonly organization_id?: string;
@@ -132,7 +146,8 @@ export type Command =
       readonly owner: KeyOwner;
       readonly name: string;
       readonly permissions: readonly string[];
-      readonly expires_at_ms: number | null;
+      /** `usual`: as the policy says. */
+      readonly expires_at_ms: number | "usual" | null;
       readonly minted: MintedToken;
       readonly attributes?: KeyAttributes;
       /** It was issued elsewhere. */
@@ -242,7 +257,19 @@ export type Command =
       readonly reason: "gone" | "sustained_failure";
     }
   // The audit log, in an organization's cell
-  | { readonly type: "record_customer_event"; readonly organization_id: string; readonly event: CustomerEvent };
+  | { readonly type: "record_customer_event"; readonly organization_id: string; readonly event: CustomerEvent }
+  // Policies on keys
+  /** Replaces an organization's settings, in its cell; without `organization_id` the installation's defaults, in the home cell. */
+  | { readonly type: "set_api_key_policy"; readonly organization_id?: string; readonly settings: ApiKeyPolicySettings }
+  // Requests for keys, in the organization's cell
+  | ({ readonly type: "create_api_key_request"; readonly id: string } & AskedKey)
+  | { readonly type: "approve_api_key_request"; readonly id: string }
+  | { readonly type: "deny_api_key_request"; readonly id: string }
+  /** Makes the key that was asked for. */
+  | { readonly type: "issue_api_key_request"; readonly id: string; readonly api_key_id: string; readonly minted: MintedToken }
+  // Usage, in a key's cell
+  /** Leaves the key what it has used in the last days, if that is what was looked at (`narrowingDigest`). */
+  | { readonly type: "narrow_api_key"; readonly id: string; readonly window_days: number; readonly expected: string };
 
 /** A command with who sends it and how it is recognised when it comes again. */
 export interface CommandEnvelope {
@@ -275,6 +302,7 @@ export interface Refusal {
     | "version_conflict"
     | "idempotency_key_reused"
     | "not_yet_effective"
+    | "temporarily_unavailable"
     // The life of a key
     | "previous_secret_in_use"
     | "preview_outdated"
@@ -285,10 +313,22 @@ export interface Refusal {
     | "platform_organization"
     | "role_has_assignments"
     // Webhook endpoints
-    | "webhook_endpoint_limit";
+    | "webhook_endpoint_limit"
+    // Permissions
+    | "enabled_by_wildcard"
+    | "catalogue_limit"
+    // Policies on keys
+    | "api_key_policy_violated"
+    | "api_key_request_not_open"
+    | "self_approval"
+    | "approval_void"
+    // Usage
+    | "api_key_unused";
   readonly message: string;
   /** The input field at fault, if one is. */
   readonly field?: string;
+  /** What of the organization's policy is not satisfied, and by which key, if there is one. */
+  readonly violation?: Pick<PolicyViolation, "field" | "limit"> & { readonly organization_id: string; readonly api_key_id: string | null };
 }
 
 /** What a command came to. `reply` is the changed object in its public shape. */

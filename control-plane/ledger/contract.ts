@@ -3,18 +3,25 @@
  * answers, so a superseded instance cannot answer them.
  */
 import type { Resolution } from "../../core/ledger-reader.ts";
+import type { Lineage } from "../../core/lineage.ts";
 import type { Slice, Walk } from "../../core/page.ts";
 import type { LeaseGrant, LeaseRequest } from "../../core/protocol/messages.ts";
 import type { RouteTable } from "../../core/route.ts";
 import type { AuditFilter, AuditScope, AuditStretch } from "./audit-log.ts";
-import type { CommandEnvelope, KeyFilter, Outcome, SelfServe } from "./command.ts";
+import type { ListedOwner } from "./api-keys.ts";
+import type { Actor, CommandEnvelope, KeyFilter, Outcome, Refusal, SelfServe } from "./command.ts";
 import type { Denial } from "./denials.ts";
 import type { Ending } from "./ending-preview.ts";
 import type { EventFilter, LocalPlace, SubjectEvent } from "./event-walk.ts";
+import type { KeyUses } from "./key-uses.ts";
 import type { ChainCheck, ChainPosition } from "./journal.ts";
+import type { PolicyLayer } from "./key-policies.ts";
+import type { KeyReviewView, ReviewTerms } from "./least-privilege.ts";
 import type { MembershipFilter } from "./tenancy.ts";
 import type { EndedUser } from "./user-endings.ts";
 import type {
+  ApiKeyPolicyView,
+  ApiKeyRequestView,
   ApiKeyView,
   EndingPreviewView,
   EntryView,
@@ -22,6 +29,7 @@ import type {
   AuditEntryView,
   AuditExportLine,
   MembershipView,
+  NonCompliantKeyView,
   OrganizationView,
   PermissionView,
   ReceiptView,
@@ -37,12 +45,16 @@ export interface Catalogue {
   readonly homeSeq: number;
   readonly permissions: readonly PermissionView[];
   readonly roles: readonly RoleView[];
+  /** The defaults of policies on keys; null before any were set. */
+  readonly policyDefaults: PolicyLayer | null;
 }
 
 /** One cell. A query answers null for what the cell does not have. Every call rejects when the cell cannot be reached. */
 export interface LedgerContract {
   /** Carries a command out, or answers as it was answered before; with `untilInForce` when it is in force at every edge. Refusals are answers. */
   execute(envelope: CommandEnvelope): Promise<Outcome>;
+  /** What a command would be refused for now; null for nothing. Changes nothing. */
+  rehearse(envelope: CommandEnvelope): Promise<Refusal | null>;
   /** Takes the home cell's catalogue, if newer than the copy held, and answers when it is in force at every edge. */
   mirrorCatalogue(catalogue: Catalogue): Promise<void>;
 
@@ -63,14 +75,8 @@ export interface LedgerContract {
   validate(tokenId: string, sha256: string, clientAddress: string | null): Promise<ApiKeyView | null>;
   /** A key that has not been revoked. */
   apiKey(id: string): Promise<ApiKeyView | null>;
-  /** Keys of an owner that have not been revoked: a user's of one organization, or of all in this cell. `search`: with this in their name. */
-  listApiKeys(
-    owner:
-      | { readonly type: "organization"; readonly id: string }
-      | { readonly type: "user"; readonly id: string; readonly organization_id?: string },
-    walk: Walk,
-    search?: string,
-  ): Promise<Slice<ApiKeyView>>;
+  /** Keys that have not been revoked. `search`: with this in their name. */
+  listApiKeys(owner: ListedOwner, walk: Walk, search?: string): Promise<Slice<ApiKeyView>>;
   /** An organization of this cell. */
   organization(id: string): Promise<OrganizationView | null>;
   /** Organizations of this cell. */
@@ -97,12 +103,14 @@ export interface LedgerContract {
   endUsers(users: readonly EndedUser[]): Promise<void>;
   /** How many members of this cell's organizations have a role of the installation. */
   roleAssignments(slug: string): Promise<number>;
-  /** The home cell's: whether the organization may have the external id, which then nobody else is given. */
-  claimExternalId(externalId: string, organizationId: string): Promise<boolean>;
+  /** The home cell's: whether the organization may have the external id, which then nobody else is given. Null: whoever has it cannot be asked. */
+  claimExternalId(externalId: string, organizationId: string): Promise<boolean | null>;
   /** Whether an organization of this cell has the external id or may be about to. */
   holdsExternalId(organizationId: string, externalId: string): Promise<boolean>;
   /** The home cell's: the organization that an external id is meant for, or null. Whether it has it, its own cell knows. */
   externalIdHolder(externalId: string): Promise<string | null>;
+  /** Those of the users who are there, in no order; only the home cell has users. */
+  users(ids: readonly string[]): Promise<readonly UserView[]>;
   /** The user with an external id; only the home cell has users. */
   userByExternalId(externalId: string): Promise<UserView | null>;
   /** The role that a member of the organization has by this slug: the organization's own, or one of the installation. */
@@ -126,8 +134,8 @@ export interface LedgerContract {
   /** Webhook endpoints; the home cell's. */
   listWebhookEndpoints(walk: Walk): Promise<Slice<SealedWebhookEndpoint>>;
   // Self-serve
-  /** What an active member's role allows, in an organization of this cell; null for who is no such member. */
-  memberPermissions(organizationId: string, userId: string): Promise<readonly string[] | null>;
+  /** What an active member's role allows, in an organization of this cell; everything where no member is named; null for who is no such member. */
+  memberPermissions(organizationId: string, userId: string | null): Promise<readonly string[] | null>;
   /** What a platform key that has neither ended nor been revoked may do now; nothing for any other. The platform organization's cell knows. */
   heldByPlatformKey(id: string): Promise<readonly string[]>;
   /** Permissions that may be granted through a widget, by slug, with a text in slug or name; at most `limit`. */
@@ -155,4 +163,24 @@ export interface LedgerContract {
   auditExportPage(scope: AuditScope, afterSeq: number, through: number): Promise<AuditExportLine[]>;
   /** Records that a known caller was refused something, or counts it where there is too much of that. */
   recordDenial(denial: Denial, organizations: readonly string[]): Promise<void>;
+  // Policies on keys
+  /** The policy of an organization of this cell, null if there is none; without an organization the installation's defaults, as this cell has them. */
+  apiKeyPolicy(organizationId?: string): Promise<ApiKeyPolicyView | null>;
+  /** Keys of an organization that its policy would not allow to be made as they are. */
+  nonCompliantApiKeys(organizationId: string, walk: Walk): Promise<Slice<NonCompliantKeyView>>;
+  /** A request for a key in an organization of this cell. */
+  apiKeyRequest(id: string): Promise<ApiKeyRequestView | null>;
+  /** An organization's requests for keys, all or those of one status. */
+  listApiKeyRequests(organizationId: string, status: string | undefined, walk: Walk): Promise<Slice<ApiKeyRequestView>>;
+  /** The platform organization's cell: a caller of the control plane and who made it, and so on. */
+  lineage(actor: Pick<Actor, "type" | "id">): Promise<Lineage>;
+  // Uses of keys
+  /** Notes when secrets and permissions were last used, each only forward. */
+  noteUses(uses: KeyUses): Promise<void>;
+  /** Reviews of keys, of one organization or of all in this cell. */
+  listKeyReviews(organizationId: string | undefined, terms: ReviewTerms, walk: Walk): Promise<Slice<KeyReviewView>>;
+  /** The review of a key that has not been revoked. */
+  keyReview(id: string, terms: ReviewTerms): Promise<KeyReviewView | null>;
+  /** Platform keys that have neither been revoked nor expired; the platform organization's cell has them. */
+  livePlatformKeys(): Promise<readonly string[]>;
 }

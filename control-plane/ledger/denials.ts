@@ -49,6 +49,14 @@ export function recordDenial(sql: SqlStorage, denial: Denial, organizations: rea
   });
 }
 
+/** How many refusals of a caller were not recorded since the last that was; undefined if this one is not to be recorded either. */
+export function takeAllowance(sql: SqlStorage, name: string, nowMs: number): number | undefined {
+  const own = meter(sql, name, OF_CALLER, nowMs);
+  const isRecorded = own.available >= 1;
+  note(sql, own, isRecorded, nowMs);
+  return isRecorded ? own.unrecorded : undefined;
+}
+
 /** What is left of an allowance. */
 interface Meter {
   readonly name: string;

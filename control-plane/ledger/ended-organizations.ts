@@ -10,6 +10,7 @@ const ROWS_AT_ONCE = 500;
 /** Notes that an organization ended by an entry, and does the first part. */
 export function noteEndedOrganization(transaction: Transaction, id: string, seq: number): void {
   transaction.sql.exec("INSERT INTO ended_organizations VALUES (?, ?)", id, seq);
+  transaction.sql.exec("DELETE FROM api_key_policies WHERE organization_id = ?", id);
   sweepEndedOrganization(transaction);
 }
 

@@ -1,6 +1,7 @@
 /** What would end, or lose what it can do, with an organization, a user, a membership or a role: looked at before it is done. */
 import { apiKeyView } from "./api-keys.ts";
 import type { RoleName } from "./command.ts";
+import { previewPermissionEnding } from "./permission-preview.ts";
 import type { EndingPreviewView } from "./view.ts";
 
 /** Whose end is looked at. */
@@ -8,10 +9,14 @@ export type Ending =
   | { readonly type: "organization"; readonly id: string }
   | { readonly type: "user"; readonly id: string }
   | { readonly type: "membership"; readonly id: string }
-  | ({ readonly type: "role" } & RoleName);
+  | ({ readonly type: "role" } & RoleName)
+  | { readonly type: "permission"; readonly slug: string };
+
+/** What ends with rows that SQL can tell. */
+type RowsEnding = Exclude<Ending, { type: "permission" }>;
 
 /** Keys that a preview shows. */
-export const PREVIEWED_KEYS_MAX = 10;
+const PREVIEWED_KEYS_MAX = 10;
 const HOUR_MS = 3_600_000;
 
 /** When a key was used last, as SQL over `api_keys k`. */
@@ -19,6 +24,7 @@ const LAST_USED = "(SELECT max(last_used_at_ms) FROM tokens WHERE key_id = k.id)
 
 /** What the end would take with it in this cell. Keys that were used last are shown first. */
 export function previewEnding(sql: SqlStorage, ending: Ending, nowMs: number): EndingPreviewView {
+  if (ending.type === "permission") return previewPermissionEnding(sql, ending.slug, nowMs - HOUR_MS);
   const members = membersOf(ending);
   const keys = keysOf(ending);
   const { memberships } = sql.exec<{ memberships: number }>(`SELECT count(*) AS memberships ${members.sql}`, ...members.values).one();
@@ -63,7 +69,7 @@ interface From {
 const MEMBERS = "FROM memberships m JOIN organizations o ON o.id = m.organization_id";
 const LIVE = "k.revoked_seq IS NULL";
 
-function membersOf(ending: Ending): From {
+function membersOf(ending: RowsEnding): From {
   switch (ending.type) {
     case "organization":
       return { sql: `${MEMBERS} WHERE m.organization_id = ?`, values: [ending.id] };
@@ -79,7 +85,7 @@ function membersOf(ending: Ending): From {
 }
 
 /** An organization's end takes all its keys; any other end, those of the members it concerns. */
-function keysOf(ending: Ending): From {
+function keysOf(ending: RowsEnding): From {
   if (ending.type === "organization") return { sql: `FROM api_keys k WHERE k.organization_id = ? AND ${LIVE}`, values: [ending.id] };
   const members = membersOf(ending);
   const owned = `k.owner_type = 'user' AND k.user_id = m.user_id AND k.organization_id = m.organization_id AND ${LIVE}`;

@@ -6,6 +6,8 @@ import { z } from "zod";
 import type { UntoldEntryType } from "../../core/event.ts";
 import { quoteId } from "../../core/identifier.ts";
 import {
+  apiKeyPolicySchema,
+  apiKeyRequestSchema,
   apiKeySchema,
   eventSchema,
   membershipSchema,
@@ -58,19 +60,59 @@ const routeTable = z
   })
   .meta({ id: "RouteTableInEvent" });
 
+const notice = (holds: z.ZodRawShape) => z.object(holds).describe("What the key itself does not tell.");
+const idleDays = z.number().int().describe("Days without use that the policy allows.");
+const expiringKey = key
+  .extend({ notice: notice({ days: z.number().int().describe("Days before its end, as configured.") }) })
+  .meta({ id: "ExpiringApiKeyInEvent" });
+const idleKey = key
+  .extend({
+    notice: notice({ disabled_at: z.iso.datetime().describe("When it is disabled, unless it is used."), idle_days_max: idleDays }),
+  })
+  .meta({ id: "IdleApiKeyInEvent" });
+const disabledKey = key
+  .extend({ notice: notice({ idle_days_max: idleDays }).optional().describe("Where it was disabled because nobody used it.") })
+  .meta({ id: "DisabledApiKeyInEvent" });
+const policyViolation = z
+  .object({
+    organization_id: z.string(),
+    api_key_id: z.string().nullable().describe("The key that was to be changed; null for one that was to be made."),
+    field: z.string().describe("The field of the policy."),
+    limit: z.unknown().describe("What the policy has in that field."),
+    attempted: z.string().describe("What was tried."),
+    unrecorded_before: z
+      .number()
+      .int()
+      .describe("Violations of the same caller that were only counted, since the last one that was recorded."),
+    ...given,
+  })
+  .meta({ id: "PolicyViolationInEvent" });
+const keyPolicy = told("ApiKeyPolicyInEvent", apiKeyPolicySchema);
+const keyRequest = told("ApiKeyRequestInEvent", apiKeyRequestSchema);
+
 /** The catalogue. */
 export const EVENTS = {
   "api_key.created": { data: key, means: "A key was issued." },
   "api_key.updated": { data: key, means: "A key was renamed, or its permissions, end, networks, tags or metadata were changed." },
   "api_key.rotated": { data: key, means: "A key was given a new secret; the one before works until `previous_secret.expires_at`." },
   "api_key.previous_secret_revoked": { data: key, means: "Every secret of a key but the newest was ended." },
-  "api_key.disabled": { data: key, means: "A key was kept from working until it is enabled." },
+  "api_key.disabled": { data: disabledKey, means: "A key was kept from working until it is enabled." },
   "api_key.enabled": { data: key, means: "A key that was disabled works again." },
   "api_key.revoked": { data: key, means: "A key has ended: by itself, or with what it hung on, whose event comes just before." },
   "api_key.bulk_revoked": {
     data: bulkRevocation,
     means: "All keys that met some conditions were ended; an `api_key.revoked` for each follows.",
   },
+  "api_key.expiring_soon": { data: expiringKey, means: "A key ends in as many days as the policy wants to be told of." },
+  "api_key.expired": { data: key, means: "The end that was set for a key has come." },
+  "api_key.idle": { data: idleKey, means: "A key has not been used for so long that it will soon be disabled." },
+  "api_key.policy_violated": { data: policyViolation, means: "The policy on keys kept somebody from something." },
+  "api_key_policy.updated": { data: keyPolicy, means: "An organization's policy on keys, or the installation's defaults, were changed." },
+  "api_key_request.created": { data: keyRequest, means: "Somebody asked for a key that a second admin must approve." },
+  "api_key_request.approved": { data: keyRequest, means: "A second admin approved of a key; who asked can collect it." },
+  "api_key_request.denied": { data: keyRequest, means: "A second admin refused a key." },
+  "api_key_request.issued": { data: keyRequest, means: "A key that was approved was collected by who had asked for it." },
+  "api_key_request.expired": { data: keyRequest, means: "A request for a key was not decided, or not collected, in time." },
   "organization.created": { data: organization, means: "An organization was made." },
   "organization.updated": { data: organization, means: "An organization's name, external id or metadata were changed." },
   "organization.suspended": { data: organization, means: "Every key in an organization was kept from working until it is resumed." },

@@ -24,6 +24,8 @@ import { permissionView, roleView } from "./catalogue.ts";
 import { endedKeys, type EndedKey } from "./ended-keys.ts";
 import { isoTime } from "./iso-time.ts";
 import { organizationRoleInEvents } from "./organization-roles.ts";
+import { policyView } from "./key-policies.ts";
+import { keyRequestView } from "./key-requests.ts";
 import { membershipView, organizationView, userView } from "./tenancy.ts";
 import { webhookEndpointInEvents } from "./webhook-endpoints.ts";
 import type { EventView } from "./view.ts";
@@ -67,7 +69,9 @@ export function sealEvents(sql: SqlStorage): void {
   );
   for (const { seq, type, subject, before, payload } of open.toArray()) {
     const said = JSON.parse(payload) as Data;
-    const data = dataOf(before === null ? undefined : (JSON.parse(before) as Data), objectOf(sql, type, subject, said), said);
+    const about = dataOf(before === null ? undefined : (JSON.parse(before) as Data), objectOf(sql, type, subject, said), said);
+    // What the object itself does not tell.
+    const data = said["notice"] === undefined ? about : { ...about, notice: said["notice"] };
     const endsKeys = endedKeys(sql, { seq, type, subject }, { first: 1, last: PART_MAX, ascending: true, limit: 1 }).length;
     sql.exec(
       "UPDATE events SET data = ?, organization_id = ?, ends_keys = ?, before = NULL WHERE seq = ?",
@@ -154,6 +158,10 @@ function viewOf(sql: SqlStorage, kind: string, subject: string, said: Data): obj
       return webhookEndpointInEvents(sql, subject);
     case "organization_role":
       return organizationRoleInEvents(sql, String(said["organization_id"]), subject);
+    case "api_key_policy":
+      return policyView(sql, subject);
+    case "api_key_request":
+      return keyRequestView(sql, subject);
     default:
       return undefined;
   }

@@ -1,14 +1,18 @@
 /** A command from door to entry: recognise a repeat, do it in one transaction, remember the answer. */
 import * as apiKeys from "./api-key-commands.ts";
 import * as catalogue from "./catalogue-commands.ts";
-import type { Command, CommandEnvelope, Outcome } from "./command.ts";
+import type { Command, CommandEnvelope, Outcome, Refusal } from "./command.ts";
 import { recordCustomerEvent } from "./customer-events.ts";
 import { latestSeq } from "./journal.ts";
+import * as keyRequests from "./key-request-commands.ts";
 import * as memberships from "./membership-commands.ts";
+import { narrowApiKey } from "./narrowing.ts";
 import * as organizations from "./organization-commands.ts";
 import * as roles from "./role-commands.ts";
 import { replaceRoutes } from "./route-commands.ts";
 import { placeImportedToken } from "./imported-tokens.ts";
+import { setApiKeyPolicy } from "./key-policy-commands.ts";
+import { recordViolation } from "./policy-enforcement.ts";
 import { bulkRevokeApiKeys } from "./bulk-revocation.ts";
 import { revokePreviousSecret, rotateApiKey } from "./secret-commands.ts";
 import { requireWithinSelfServe } from "./self-serve.ts";
@@ -19,12 +23,32 @@ import * as webhooks from "./webhook-commands.ts";
 /** How long an Idempotency-Key is remembered. */
 export const COMMAND_KEPT_MS = 24 * 60 * 60 * 1000;
 
-/** Runs a command, or answers as it was answered before. A refusal leaves no trace. Of the receipt it knows nothing. */
+/** Runs a command, or answers as it was answered before. A refusal leaves no trace, but where a policy is its reason, that event. Of the receipt it knows nothing. */
 export function execute(storage: DurableObjectStorage, envelope: CommandEnvelope, nowMs: number): Outcome {
   try {
     return storage.transactionSync(() => replay(storage.sql, envelope, nowMs) ?? perform(storage.sql, envelope, nowMs));
   } catch (error) {
-    if (error instanceof RefusalError) return { ok: false, refusal: error.refusal };
+    if (!(error instanceof RefusalError)) throw error;
+    const { violation } = error.refusal;
+    if (violation) storage.transactionSync(() => recordViolation(storage.sql, envelope, violation, nowMs));
+    return { ok: false, refusal: error.refusal };
+  }
+}
+
+/** Takes back what a rehearsal has done. */
+const REHEARSED = Symbol("rehearsed");
+
+/** What a command would be refused for now; null for nothing, and for one that was carried out before. Leaves no trace. */
+export function rehearse(storage: DurableObjectStorage, envelope: CommandEnvelope, nowMs: number): Refusal | null {
+  try {
+    return storage.transactionSync<null>(() => {
+      if (replay(storage.sql, envelope, nowMs)) return null;
+      perform(storage.sql, envelope, nowMs);
+      throw REHEARSED;
+    });
+  } catch (error) {
+    if (error === REHEARSED) return null;
+    if (error instanceof RefusalError) return error.refusal;
     throw error;
   }
 }
@@ -168,5 +192,20 @@ function handle(transaction: Transaction, command: Command): Record<string, unkn
       return webhooks.disableWebhookEndpoint(transaction, command);
     case "record_customer_event":
       return recordCustomerEvent(transaction, command);
+    // Policies on keys
+    case "set_api_key_policy":
+      return setApiKeyPolicy(transaction, command);
+    // Requests for keys
+    case "create_api_key_request":
+      return keyRequests.createApiKeyRequest(transaction, command);
+    case "approve_api_key_request":
+      return keyRequests.approveApiKeyRequest(transaction, command);
+    case "deny_api_key_request":
+      return keyRequests.denyApiKeyRequest(transaction, command);
+    case "issue_api_key_request":
+      return keyRequests.issueApiKeyRequest(transaction, command);
+    // Usage
+    case "narrow_api_key":
+      return narrowApiKey(transaction, command);
   }
 }

@@ -3,7 +3,7 @@ import { PLATFORM_ORGANIZATION_ID } from "../../core/identifier.ts";
 import type { KeyFilter } from "./command.ts";
 
 /** A condition on `api_keys`: SQL of our own and the values that are bound to it. */
-interface Condition {
+export interface Condition {
   readonly sql: string;
   readonly values: readonly SqlStorageValue[];
 }
@@ -34,8 +34,16 @@ function ownedBy(id: string): Condition {
   return { sql: "(user_id = ? OR (owner_type = 'organization' AND organization_id = ?))", values: [id, id] };
 }
 
+/** Any of several; none of none. */
+export function anyOf(conditions: readonly Condition[]): Condition {
+  return {
+    sql: `(${["FALSE", ...conditions.map(({ sql }) => sql)].join(" OR ")})`,
+    values: conditions.flatMap(({ values }) => values),
+  };
+}
+
 /** Granted something the permission covers, or something that covers it. Permissions are stored as a JSON list of slugs. */
-function touching(permission: string): Condition {
+export function touching(permission: string): Condition {
   if (permission === "*") return { sql: "permissions <> '[]'", values: [] };
   const covering = ["*", permission];
   for (let at = permission.indexOf(":"); at >= 0; at = permission.indexOf(":", at + 1)) covering.push(`${permission.slice(0, at)}:*`);

@@ -25,10 +25,17 @@ export function applicableRole(sql: SqlStorage, organizationId: string, slug: st
   return organizationRoleView(sql, organizationId, slug) ?? roleView(sql, slug);
 }
 
-/** All roles that members of the organization can have: the installation's by slug, then its own in the order they were made. */
+/** The roles an organization has made for itself, in the order they were made. */
+export function ownRoles(sql: SqlStorage, organizationId: string): RoleView[] {
+  return sql
+    .exec<RoleRow>("SELECT * FROM organization_roles WHERE organization_id = ? ORDER BY id", organizationId)
+    .toArray()
+    .map((row) => toRole(row, "OrganizationRole"));
+}
+
+/** All roles that members of the organization can have: the installation's by slug, then its own. */
 export function applicableRoles(sql: SqlStorage, organizationId: string): RoleView[] {
-  const own = sql.exec<RoleRow>("SELECT * FROM organization_roles WHERE organization_id = ? ORDER BY id", organizationId).toArray();
-  return [...roleViews(sql), ...own.map((row) => toRole(row, "OrganizationRole"))];
+  return [...roleViews(sql), ...ownRoles(sql, organizationId)];
 }
 
 /** The very role that is named, or null. */

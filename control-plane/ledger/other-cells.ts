@@ -2,16 +2,17 @@
  * What a cell asks of the others and tells them: the home cell brings them the catalogue and the users that have ended; before a
  * commit that concerns more than one cell the others are asked. Every answer has a deadline.
  */
-import { HOME_CELL } from "../../core/identifier.ts";
+import { HOME_CELL, PLATFORM_ORGANIZATION_ID } from "../../core/identifier.ts";
 import { worstCaseOf, type Tunables } from "../../core/protocol/tunables.ts";
-import { withDeadline } from "../../platform/deadline.ts";
-import type { Cells } from "../cells.ts";
+import { DeadlineError, withDeadline } from "../../platform/deadline.ts";
+import { LedgerUnreachableError, type Cells } from "../cells.ts";
 import { catalogueOf, catalogueSeq } from "./catalogue.ts";
 import { cellsBehind, confirmMirror } from "./catalogue-mirror.ts";
 import { CellDelivery } from "./cell-delivery.ts";
-import type { Command, Refusal } from "./command.ts";
+import type { Command, CommandEnvelope, Refusal } from "./command.ts";
 import type { LedgerContract } from "./contract.ts";
 import { externalIdHolder, giveExternalId } from "./external-ids.ts";
+import { objectionToKeyRequest } from "./key-request-objections.ts";
 import type { InForceWatch } from "./in-force.ts";
 import { cellsUntold, confirmUserEndings, latestEndedUserSeq, undeliveredUsers } from "./user-endings.ts";
 
@@ -29,6 +30,7 @@ const CATALOGUE_COMMANDS: ReadonlySet<Command["type"]> = new Set([
   "add_role_permission",
   "remove_role_permission",
   "delete_role",
+  "set_api_key_policy",
 ] as const);
 
 interface OtherCellsPorts {
@@ -85,16 +87,25 @@ export class OtherCells {
     return isOfOneOrganization || !CATALOGUE_COMMANDS.has(command.type) || this.#catalogue.run();
   }
 
-  /** What speaks against a command in other cells, before it is carried out in this one; null for nothing. */
-  async objectionTo(command: Command): Promise<Refusal | null> {
+  /** What speaks against a command in other cells, or that one of them cannot be asked, before it is carried out in this one; null for nothing. */
+  async objectionTo({ command, actor }: Pick<CommandEnvelope, "command" | "actor">): Promise<Refusal | null> {
+    const { sql, cells } = this.#ports;
     const claim = externalIdIn(command);
-    if (claim !== null) return this.#claim(claim);
-    if (command.type === "delete_role" && command.organization_id === undefined) return this.#assignmentsElsewhere(command.slug);
-    return null;
+    if (claim !== null) return orUnreachable(this.#claim(claim), CANNOT_BE_TOLD);
+    if (command.type === "delete_role" && command.organization_id === undefined)
+      return orUnreachable(this.#assignmentsElsewhere(command.slug), CANNOT_BE_TOLD);
+    return orUnreachable(
+      this.#answer(objectionToKeyRequest(sql, this.#ledger(cells.cellOf(PLATFORM_ORGANIZATION_ID)), command, actor)),
+      CANNOT_BE_TOLD,
+    );
   }
 
-  /** In the home cell: names the organization for the external id, unless the one that is named for it holds it. */
-  async claimExternalId(externalId: string, organizationId: string): Promise<boolean> {
+  /** In the home cell: names the organization for the external id, unless the one that is named for it holds it. Null: that one cannot be asked. */
+  async claimExternalId(externalId: string, organizationId: string): Promise<boolean | null> {
+    return orUnreachable(this.#claimExternalId(externalId, organizationId), null);
+  }
+
+  async #claimExternalId(externalId: string, organizationId: string): Promise<boolean> {
     const { sql, cells } = this.#ports;
     for (;;) {
       const holder = externalIdHolder(sql, externalId);
@@ -105,7 +116,9 @@ export class OtherCells {
   }
 
   async #claim({ externalId, organizationId }: ExternalIdClaim): Promise<Refusal | null> {
-    if (await this.#answer(this.#ledger(HOME_CELL).claimExternalId(externalId, organizationId))) return null;
+    const may = await this.#answer(this.#ledger(HOME_CELL).claimExternalId(externalId, organizationId));
+    if (may === null) return CANNOT_BE_TOLD;
+    if (may) return null;
     return { code: "external_id_already_used", message: "Another organization has this external id.", field: "external_id" };
   }
 
@@ -142,6 +155,22 @@ export class OtherCells {
 
   #ledger(cell: number): LedgerContract {
     return cell === this.#cell ? this.#ports.self : this.#ports.cells.ledger(cell);
+  }
+}
+
+/** Nothing has been done, and asking again may help. */
+const CANNOT_BE_TOLD: Refusal = {
+  code: "temporarily_unavailable",
+  message: "Another cell has to be asked first and cannot be reached. Nothing was changed. Send the request again.",
+};
+
+/** The answer, or `otherwise` where a cell gave none. */
+async function orUnreachable<Answer, Otherwise>(asked: Promise<Answer>, otherwise: Otherwise): Promise<Answer | Otherwise> {
+  try {
+    return await asked;
+  } catch (error) {
+    if (error instanceof DeadlineError || error instanceof LedgerUnreachableError) return otherwise;
+    throw error;
   }
 }
 

@@ -3,8 +3,12 @@
  * caller holds is read in the transaction that makes the change: no caller acts on permissions that were taken meanwhile.
  */
 import { PLATFORM_ORGANIZATION_ID } from "../../core/identifier.ts";
+import { areWithin } from "../../core/network.ts";
+import { endsLater } from "../../core/policy-judgement.ts";
+import type { Lineage } from "../../core/lineage.ts";
 import { intersect, notCovered, PLATFORM_PERMISSIONS } from "../../core/permission.ts";
 import type { ApiKeyRow } from "./api-keys.ts";
+import type { Actor } from "./command.ts";
 import { refuse, type Transaction } from "./transaction.ts";
 
 /** Nobody gives a platform key what they do not hold themselves. */
@@ -22,11 +26,39 @@ export function requireMayGovern(transaction: Transaction, key: ApiKeyRow): void
     refuse("insufficient_permissions", `This key can do what yours cannot: ${beyond.join(", ")}. Use a key that holds these permissions.`);
 }
 
-/** Nobody prolongs the life of their own platform key, or lets it work from more networks. */
-export function requireNotOneself(transaction: Transaction, key: ApiKeyRow): void {
-  const { actor } = transaction;
-  if (key.organization_id === PLATFORM_ORGANIZATION_ID && actor.type === "api_key" && actor.id === key.id)
-    refuse("insufficient_permissions", "A key cannot prolong its own life or change its own networks. Use another key.");
+/** What binds a key besides its permissions. Absent: not asked about. */
+interface Bounds {
+  readonly expires_at_ms?: number | null;
+  readonly allowed_networks?: readonly string[] | null;
+}
+
+/**
+ * Nobody who calls with a platform key lets one live longer, or work from more networks, than their own: not their own key, and not
+ * another one that they make, prolong, widen, enable or get the secret of. Otherwise such a key would be the way out of what binds theirs.
+ */
+export function requireWithinOwnBounds(transaction: Transaction, organizationId: string, wanted: Bounds): void {
+  if (organizationId !== PLATFORM_ORGANIZATION_ID || transaction.actor.type !== "api_key") return;
+  const own = keyOfActor(transaction);
+  if (!own) refuse("insufficient_permissions", "Your key has ended.");
+  if (wanted.expires_at_ms !== undefined && endsLater(wanted.expires_at_ms, own.expires_at_ms))
+    refuse(
+      "insufficient_permissions",
+      "A key cannot let a platform key live longer than itself. Use a key without an end, or an earlier end.",
+    );
+  const ownNetworks = networksOf(own);
+  if (wanted.allowed_networks === undefined || ownNetworks === null) return;
+  if (wanted.allowed_networks === null || !areWithin(wanted.allowed_networks, ownNetworks))
+    refuse(
+      "insufficient_permissions",
+      `A key cannot let a platform key work from networks that are not its own: ${ownNetworks.join(", ")}. Use a key that is bound to none.`,
+    );
+}
+
+/** Whoever gets a key's secret, gives it a permission or lets it work again must be bound by no more than it is. */
+export function requireBoundsWithinOwn(transaction: Transaction, key: ApiKeyRow, allowedNetworks = networksOf(key)): void {
+  if (transaction.actor.id === key.id) return;
+  const { organization_id, expires_at_ms } = key;
+  requireWithinOwnBounds(transaction, organization_id, { expires_at_ms, allowed_networks: allowedNetworks });
 }
 
 /**
@@ -47,20 +79,44 @@ export function requireHoldersLeft(transaction: Transaction, before: ApiKeyRow):
 }
 
 /** What the caller holds now; the system itself holds everything, a user what the identity provider vouches for. */
-export function heldByActor({ actor, sql, nowMs }: Pick<Transaction, "actor" | "sql" | "nowMs">): readonly string[] {
+export function heldByActor(caller: Pick<Transaction, "actor" | "sql" | "nowMs">): readonly string[] {
+  const { actor } = caller;
   if (actor.type === "system") return PLATFORM_PERMISSIONS;
   if (actor.type === "user") return intersect(actor.permissions ?? [], PLATFORM_PERMISSIONS);
-  const [key] = sql
+  const key = keyOfActor(caller);
+  return key ? permissionsOf(key) : [];
+}
+
+/** The platform key that calls, unless it has ended. */
+function keyOfActor({ actor, sql, nowMs }: Pick<Transaction, "actor" | "sql" | "nowMs">): ApiKeyRow | undefined {
+  return sql
     .exec<ApiKeyRow>(
       "SELECT * FROM api_keys WHERE id = ? AND organization_id = ? AND revoked_seq IS NULL AND disabled_at_ms IS NULL AND (expires_at_ms IS NULL OR expires_at_ms > ?)",
       actor.id,
       PLATFORM_ORGANIZATION_ID,
       nowMs,
     )
-    .toArray();
-  return key ? permissionsOf(key) : [];
+    .toArray()[0];
+}
+
+/** A caller and who made it, and so on; only the platform organization's cell knows. A key that was revoked made what it made. */
+export function lineageOf(sql: SqlStorage, { type, id }: Pick<Actor, "type" | "id">): Lineage {
+  const makers: string[] = [];
+  for (let at: { readonly type: string; readonly id: string } = { type, id }; at.type === "api_key";) {
+    const [maker] = sql
+      .exec<{ type: string; id: string }>("SELECT created_by_type AS type, created_by_id AS id FROM api_keys WHERE id = ?", at.id)
+      .toArray();
+    if (!maker || maker.type === "system") return { caller: id, makers, first: at.id };
+    makers.push(maker.id);
+    at = maker;
+  }
+  return { caller: id, makers, first: null };
 }
 
 function permissionsOf(key: ApiKeyRow): string[] {
   return intersect(JSON.parse(key.permissions) as string[], PLATFORM_PERMISSIONS);
+}
+
+function networksOf({ allowed_networks }: ApiKeyRow): readonly string[] | null {
+  return allowed_networks === null ? null : (JSON.parse(allowed_networks) as string[]);
 }

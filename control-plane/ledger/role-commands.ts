@@ -4,14 +4,17 @@
  */
 import { PLATFORM_ORGANIZATION_ID, quoteId } from "../../core/identifier.ts";
 import { canonical, notCovered } from "../../core/permission.ts";
-import { noteCatalogueChange, permissionSlugs } from "./catalogue.ts";
+import { noteCatalogueChange, permissionSlugs, roleViews } from "./catalogue.ts";
 import type { Command, RoleName } from "./command.ts";
-import { assignmentsOf, namedRole } from "./organization-roles.ts";
+import { assignmentsOf, namedRole, ownRoles } from "./organization-roles.ts";
 import { organizationView } from "./tenancy.ts";
 import { refuse, type Transaction } from "./transaction.ts";
 import type { RoleView } from "./view.ts";
 
 type Of<Type extends Command["type"]> = Extract<Command, { type: Type }>;
+
+/** Most roles of the installation, and of one organization: all of them are listed at once, and the installation's go to every cell. */
+const ROLES_MAX = 500;
 
 /** Adds a role without permissions. */
 export function createRole(transaction: Transaction, command: Of<"create_role">): Record<string, unknown> {
@@ -19,6 +22,8 @@ export function createRole(transaction: Transaction, command: Of<"create_role">)
   const { id, slug, name, description, organization_id } = command;
   requireOrganization(transaction, command);
   if (namedRole(sql, command)) refuse("already_exists", `A role with the slug '${slug}' exists already.`, "slug");
+  if (rolesBeside(transaction, command) >= ROLES_MAX)
+    refuse("catalogue_limit", `There are ${ROLES_MAX} such roles. Delete one that is not needed.`);
   note(transaction, command, "created", { id, name, description }, { voidsRecords: false });
   if (organization_id === undefined)
     sql.exec("INSERT INTO roles VALUES (?, ?, ?, ?, '[]', ?, ?)", id, slug, name, description, nowMs, nowMs);
@@ -130,6 +135,12 @@ function requireOrganization({ sql }: Transaction, { organization_id }: RoleName
 
 function reply(transaction: Transaction, role: RoleName): Record<string, unknown> {
   return { ...namedRole(transaction.sql, role) };
+}
+
+/** How many roles the installation, or the organization, has made for itself. */
+function rolesBeside({ sql }: Transaction, { organization_id }: RoleName): number {
+  const roles = organization_id === undefined ? roleViews(sql) : ownRoles(sql, organization_id);
+  return roles.length;
 }
 
 function tableOf({ organization_id }: RoleName): "roles" | "organization_roles" {

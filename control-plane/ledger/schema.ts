@@ -1,5 +1,6 @@
 /** The SQLite schema of a cell. */
 import { migrateToAuditLog } from "./audit-schema.ts";
+import { KEY_USES_SCHEMA } from "./key-uses.ts";
 
 /** From each version of the schema to the next: applied in order, all in one transaction, never edited once released. */
 export const MIGRATIONS: readonly (string | ((sql: SqlStorage) => void))[] = [
@@ -198,6 +199,29 @@ export const MIGRATIONS: readonly (string | ((sql: SqlStorage) => void))[] = [
   `,
   // The audit log.
   migrateToAuditLog,
+  // Policies on keys, when each key is to be looked at by them, and requests for keys that a second admin decides. All keys there are are looked at once.
+  `
+  CREATE TABLE api_key_policies (organization_id TEXT PRIMARY KEY, settings TEXT NOT NULL, updated_at_ms INTEGER NOT NULL) STRICT;
+  CREATE INDEX api_keys_by_owner_and_end ON api_keys (organization_id, owner_type, user_id, expires_at_ms) WHERE revoked_seq IS NULL;
+
+  CREATE TABLE api_key_schedule (
+    key_id TEXT PRIMARY KEY, due_at_ms INTEGER NOT NULL, told_until_ms INTEGER NOT NULL, idle_from_ms INTEGER NOT NULL, idle_end_told_ms INTEGER
+  ) STRICT;
+  CREATE INDEX api_key_schedule_by_due_time ON api_key_schedule (due_at_ms);
+  CREATE TABLE api_key_reschedulings (scope TEXT PRIMARY KEY, after_key_id TEXT NOT NULL) STRICT;
+  INSERT INTO api_key_reschedulings VALUES ('installation', '');
+
+  CREATE TABLE api_key_requests (
+    id TEXT PRIMARY KEY, organization_id TEXT NOT NULL, user_id TEXT, status TEXT NOT NULL, asked TEXT NOT NULL,
+    requested_by_type TEXT NOT NULL, requested_by_id TEXT NOT NULL, reason TEXT,
+    decided_by_type TEXT, decided_by_id TEXT, decided_at_ms INTEGER, api_key_id TEXT,
+    expires_at_ms INTEGER NOT NULL, created_at_ms INTEGER NOT NULL, updated_at_ms INTEGER NOT NULL
+  ) STRICT;
+  CREATE INDEX api_key_requests_of_organization ON api_key_requests (organization_id, id);
+  CREATE INDEX api_key_requests_open ON api_key_requests (expires_at_ms) WHERE status IN ('pending', 'approved');
+  `,
+  // When keys' permissions were last used.
+  KEY_USES_SCHEMA,
 ];
 
 /** Brings the cell's schema up to date. Call before anything else touches storage. */

@@ -2,7 +2,8 @@
 import { apiKeyView, unrevokedKey, type ApiKeyRow } from "./api-keys.ts";
 import type { Command } from "./command.ts";
 import { missing, noteChange } from "./key-change.ts";
-import { requireMayGovern } from "./platform-keys.ts";
+import { requireBoundsWithinOwn, requireMayGovern } from "./platform-keys.ts";
+import { requireMayGoOn, requireMayHoldSecret } from "./policy-enforcement.ts";
 import { addSecret, endSecret, endSecretAt, secretsOf } from "./secrets.ts";
 import { refuse, type Transaction } from "./transaction.ts";
 
@@ -16,7 +17,11 @@ export function rotateApiKey(transaction: Transaction, command: Of<"rotate_api_k
   const { sql, nowMs } = transaction;
   const { id, overlap_ms, minted } = command;
   const key = governed(transaction, id);
+  requireBoundsWithinOwn(transaction, key);
   if (key.expires_at_ms !== null && key.expires_at_ms <= nowMs) refuse("api_key_already_expired", "The API key has expired already.");
+  requireMayHoldSecret(transaction, key);
+  // A secret that has leaked is replaced whatever the policy says of the key.
+  if (overlap_ms > 0) requireMayGoOn(transaction, key);
   const secrets = secretsOf(sql, id);
   if (overlap_ms > 0 && secrets.some(({ ends_at_ms }) => ends_at_ms !== null && ends_at_ms > nowMs))
     refuse(

@@ -4,16 +4,21 @@
  */
 import { quoteId } from "../../core/identifier.ts";
 import { coversAny, notCovered } from "../../core/permission.ts";
-import { opens, SERVED_SCOPES } from "../../core/widget.ts";
+import { opens, opensEverybodys, SERVED_SCOPES } from "../../core/widget.ts";
 import { unrevokedKey, type ApiKeyRow } from "./api-keys.ts";
 import { catalogueOf } from "./catalogue.ts";
 import type { Command, KeyOwner, SelfServe } from "./command.ts";
 import { applicableRole } from "./organization-roles.ts";
+import { organizationView } from "./tenancy.ts";
 import type { PermissionView } from "./view.ts";
 import { refuse, type Transaction } from "./transaction.ts";
 
-/** What an active member's role allows, or null for who is no such member, or is one of an organization that is suspended. */
-export function memberPermissions(sql: SqlStorage, organizationId: string, userId: string): readonly string[] | null {
+/**
+ * What an active member's role allows; everything for nobody in particular (a token that names no member). Null for who is no such
+ * member, and in an organization that is suspended or has ended.
+ */
+export function memberPermissions(sql: SqlStorage, organizationId: string, userId: string | null): readonly string[] | null {
+  if (userId === null) return organizationView(sql, organizationId)?.suspended_at === null ? ["*"] : null;
   const [member] = sql
     .exec<{ role: string }>(
       `SELECT m.role FROM memberships m JOIN organizations o ON o.id = m.organization_id
@@ -41,13 +46,13 @@ export function requireWithinSelfServe({ sql, actor }: Transaction, command: Com
   const own = actor.self_serve;
   if (!own) return;
   const bound = boundOf(sql, own);
-  if (!opens(bound, SERVED_SCOPES[own.keys])) refuse("insufficient_permissions", "Your role does not allow to manage these keys any more.");
+  if (!mayManage(bound, own)) refuse("insufficient_permissions", "Your role does not allow to manage these keys any more.");
   if (command.type === "create_api_key") {
-    if (!isOwn(own, command.owner)) refuse("insufficient_permissions", "Through this widget no keys are made for others.");
+    if (!isMadeFor(own, command.owner)) refuse("insufficient_permissions", "Through this widget no keys are made for others.");
     requireWithin(bound, command.permissions);
   } else if (command.type === "expire_api_key" || command.type === "revoke_api_key") {
     const key = unrevokedKey(sql, command.id);
-    if (!key || !isOwn(own, ownerOf(key))) refuse("entity_not_found", `API key not found: ${quoteId(command.id)}.`);
+    if (!key || !reaches(own, ownerOf(key))) refuse("entity_not_found", `API key not found: ${quoteId(command.id)}.`);
     if (command.type === "expire_api_key" && isProlonged(key, command.expires_at_ms))
       requireWithin(bound, JSON.parse(key.permissions) as string[]);
   } else refuse("insufficient_permissions", "Through a widget keys are made, expired and revoked, and nothing else.");
@@ -55,7 +60,7 @@ export function requireWithinSelfServe({ sql, actor }: Transaction, command: Com
 
 /** What may be granted at most, besides what the owner may hold. A token that names nobody is bounded by nobody's role. */
 function boundOf(sql: SqlStorage, { organization_id, user_id }: SelfServe): readonly string[] {
-  return user_id === null ? ["*"] : (memberPermissions(sql, organization_id, user_id) ?? []);
+  return memberPermissions(sql, organization_id, user_id) ?? [];
 }
 
 function requireWithin(bound: readonly string[], permissions: readonly string[]): void {
@@ -63,7 +68,17 @@ function requireWithin(bound: readonly string[], permissions: readonly string[])
   if (beyond.length > 0) refuse("permission_not_assignable", `Your role does not allow: ${beyond.join(", ")}.`, "permissions");
 }
 
-function isOwn(own: SelfServe, owner: KeyOwner): boolean {
+function mayManage(bound: readonly string[], { keys }: SelfServe): boolean {
+  return keys === "members" ? opensEverybodys(bound) : opens(bound, SERVED_SCOPES[keys]);
+}
+
+function reaches(own: SelfServe, owner: KeyOwner): boolean {
+  if (own.keys === "members") return owner.type === "user" && owner.organization_id === own.organization_id;
+  return isMadeFor(own, owner);
+}
+
+/** Whoever manages the keys of all members still makes keys for nobody but themselves. */
+function isMadeFor(own: SelfServe, owner: KeyOwner): boolean {
   if (own.keys === "organization") return owner.type === "organization" && owner.id === own.organization_id;
   return owner.type === "user" && owner.id === own.user_id && owner.organization_id === own.organization_id;
 }

@@ -63,6 +63,15 @@ export function userView(sql: SqlStorage, id: string): UserView | null {
   return row ? toUser(row) : null;
 }
 
+/** Those of the users who are there: at most as many as a page has. */
+export function userViews(sql: SqlStorage, ids: readonly string[]): UserView[] {
+  const places = ids.map(() => "?").join(", ");
+  return sql
+    .exec<UserRow>(`SELECT * FROM users WHERE id IN (${places})`, ...ids)
+    .toArray()
+    .map(toUser);
+}
+
 /** The user with an external id, or null. */
 export function userByExternalId(sql: SqlStorage, externalId: string): UserView | null {
   const [row] = sql.exec<UserRow>("SELECT * FROM users WHERE external_id = ?", externalId).toArray();

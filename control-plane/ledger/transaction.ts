@@ -29,13 +29,13 @@ export class Transaction {
   readonly nowMs: number;
   readonly actor: Actor;
   /** Why it is done, in the caller's words. */
-  readonly #reason: string | undefined;
+  readonly reason: string | undefined;
 
   constructor(sql: SqlStorage, nowMs: number, actor: Actor, reason?: string) {
     this.sql = sql;
     this.nowMs = nowMs;
     this.actor = actor;
-    this.#reason = reason;
+    this.reason = reason;
   }
 
   /**
@@ -43,7 +43,7 @@ export class Transaction {
    * what was there before. Whom it concerns follows from subject and payload, unless there is more to be said.
    */
   append(type: EntryType, subject: string, payload: Record<string, unknown>, concerned?: readonly string[]): number {
-    const reasoned = this.#reason === undefined ? payload : { ...payload, reason: this.#reason };
+    const reasoned = this.reason === undefined ? payload : { ...payload, reason: this.reason };
     const organizations = concerned ?? concernedOrganizations(this.sql, subject, payload);
     const entry = { actor: this.actor, type, subject, organizations, payload: reasoned };
     const link = append(this.sql, "entries", this.nowMs, entry);

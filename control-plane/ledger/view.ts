@@ -3,6 +3,7 @@
  * The schemas are the one truth: the types here and the published API document come from them.
  */
 import { z } from "zod";
+import { policyFields } from "../../core/api-key-policy.ts";
 import type { IdPrefix } from "../../core/identifier.ts";
 
 /** A type all of whose members, at any depth, are only for reading. */
@@ -260,6 +261,73 @@ export const deliverySchema = z
   })
   .meta({ id: "WebhookDelivery" });
 export type DeliveryView = View<typeof deliverySchema>;
+
+// Policies on keys
+
+const shownPolicyFields = policyFields(z.array(z.string()));
+
+/** An organization's policy on keys, or the installation's defaults. */
+export const apiKeyPolicySchema = z
+  .object({
+    object: z.literal("api_key_policy"),
+    organization_id: idOf("org").nullable().describe("Null for the installation's defaults."),
+    settings: z.object(shownPolicyFields).partial().describe("What was set here."),
+    effective: z.object(shownPolicyFields).describe("What holds: where nothing was set here, the installation's defaults."),
+    updated_at: time.nullable().describe("When anything was set here last, or null."),
+  })
+  .meta({ id: "ApiKeyPolicy" });
+export type ApiKeyPolicyView = View<typeof apiKeyPolicySchema>;
+
+/** A key that the organization's policy would not allow to be made as it is. */
+export const nonCompliantKeySchema = z
+  .object({
+    object: z.literal("non_compliant_api_key"),
+    id: idOf("api_key"),
+    name: z.string(),
+    owner: keyOwnerSchema,
+    violations: z.array(
+      z.object({
+        field: z.string(),
+        limit: z.unknown().describe("What the policy has in that field; of several rules, the one."),
+        message: z.string(),
+      }),
+    ),
+  })
+  .meta({ id: "NonCompliantApiKey" });
+export type NonCompliantKeyView = View<typeof nonCompliantKeySchema>;
+
+/** A request for a key. */
+export const apiKeyRequestSchema = z
+  .object({
+    object: z.literal("api_key_request"),
+    id: idOf("api_key_request"),
+    organization_id: idOf("org"),
+    status: z
+      .enum(["pending", "approved", "denied", "issued", "expired"])
+      .describe("`approved`: who asked may collect the key. `issued`: it was collected."),
+    asked: z.object({
+      owner: keyOwnerSchema,
+      name: z.string(),
+      permissions: z.array(z.string()),
+      expires_at: z
+        .union([time, z.literal("usual")])
+        .nullable()
+        .describe("`usual`: as the policy says when the key is made."),
+      environment: z.enum(["live", "test"]),
+      metadata: z.record(z.string(), z.string()),
+      tags: z.array(z.string()),
+      allowed_networks: z.array(z.string()).nullable(),
+    }),
+    reason: z.string().nullable().describe("Why, in the words of who asked."),
+    requested_by: actorSchema,
+    decided_by: actorSchema.nullable(),
+    decided_at: time.nullable(),
+    api_key_id: idOf("api_key").nullable().describe("The key, once it was collected."),
+    expires_at: time.describe("Until when an open request can be decided, or collected."),
+    ...dated,
+  })
+  .meta({ id: "ApiKeyRequest" });
+export type ApiKeyRequestView = View<typeof apiKeyRequestSchema>;
 
 // The audit log
 

@@ -1,4 +1,5 @@
 /** Schemas of the catalogued errors, one for each code. */
+import { UNLIMITED } from "../../core/api-key-policy.ts";
 import { ERRORS, type ErrorCode } from "../http/error-catalogue.ts";
 import type { JsonSchema } from "./json-schemas.ts";
 
@@ -22,6 +23,7 @@ function errorSchema(code: ErrorCode): JsonSchema {
       message: { type: "string", description: "For people." },
       code: { const: code },
       ...(isFieldError && { errors: { type: "array", items: FIELD_ERROR } }),
+      ...(code === "api_key_policy_violated" && { policy: POLICY }),
       ...(code === "insufficient_permissions" && { missing_permissions: { type: "array", items: { type: "string" } } }),
     },
     required: ["message", "code", ...(isFieldError ? ["errors"] : [])],
@@ -37,5 +39,15 @@ const FIELD_ERROR: JsonSchema = {
     message: { type: "string" },
   },
   required: ["code", "field", "message"],
+  additionalProperties: false,
+};
+
+const POLICY: JsonSchema = {
+  type: "object",
+  properties: {
+    field: { enum: Object.keys(UNLIMITED) },
+    limit: { description: "What the policy has in that field; of several rules, the one." },
+  },
+  required: ["field", "limit"],
   additionalProperties: false,
 };

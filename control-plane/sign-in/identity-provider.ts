@@ -12,6 +12,8 @@ import type { IdentityProviderConfiguration } from "./settings.ts";
 export interface SignedIn {
   readonly actor: Actor;
   readonly permissions: readonly string[];
+  /** When the token ends, in ms since the epoch. */
+  readonly signedInUntilMs: number;
 }
 
 /** Why a token is not believed: jose's code, or ours. For the log only. */
@@ -49,7 +51,8 @@ export class IdentityProvider {
     if (payload.sub === undefined || !SUBJECT.test(payload.sub)) throw new SignInRefusedError("subject_not_usable");
     const permissions = permissionsOf(payload, this.#configuration);
     // An issuer has no `#`, so no two subjects of any two issuers have the same id.
-    return { actor: { type: "user", id: `${issuer}#${payload.sub}`, permissions }, permissions };
+    const actor = { type: "user", id: `${issuer}#${payload.sub}`, permissions } as const;
+    return { actor, permissions, signedInUntilMs: (payload.exp ?? 0) * 1000 };
   }
 
   async #verified(token: string): Promise<JWTPayload> {

@@ -129,12 +129,13 @@ export interface Published<Value> {
   readonly seenStamp: number | null | undefined;
 }
 
+/** How often the same is asked of a cell for one request before it counts as unreachable. */
+const RESOLVES_MAX = 3;
 /**
- * How often the same is asked for one request before it counts as unreachable. A lease may run out while a far cell is asked, so
- * the replica is asked more often.
+ * How many questions to the replica one request asks or waits for without getting any further. The lease may run out under each thing that it
+ * has to find out, the routes, where the key lives, its record; and each time somebody else's question may have to be waited for first.
  */
 const REFRESHES_MAX = 5;
-const RESOLVES_MAX = 3;
 /** Milliseconds between two looks at a question that somebody else has asked: the longer it takes, the longer. */
 const LOOK_MS = { least: 1, most: 50, shareOfElapsed: 0.25 } as const;
 const UNREACHABLE: Reason = "ledger_unreachable";
@@ -165,7 +166,7 @@ export class EdgeRequest {
   #cells: readonly number[] = [HOME_CELL];
   /** The presented token, once this request is decided by the view of its cell: one of ours at once, an imported one when it was located. */
   #placedToken: PlacedToken | undefined;
-  readonly #refreshes = new Tries(REFRESHES_MAX);
+  #refreshes = new Tries(REFRESHES_MAX);
   /** Ordinals of the first and the latest question this request has asked or waited for. */
   #questions: { readonly first: number; readonly latest: number } | undefined;
   readonly #recordResolves = new Tries(RESOLVES_MAX);
@@ -173,6 +174,8 @@ export class EdgeRequest {
   readonly #locates = new Tries(RESOLVES_MAX);
   #recordCopy: Published<KnownRecord> | undefined;
   #routesCopy: Published<KnownRoutes> | undefined;
+  /** What was matched last: the table hardly ever changes under a request. */
+  #match: { readonly table: CompiledRoutes; readonly route: Route | undefined } | undefined;
 
   /** Made when the request arrives: a question begun before this does not vouch for it where the route wants freshness 0. */
   constructor(edge: Edge, candidate: Candidate) {
@@ -214,16 +217,18 @@ export class EdgeRequest {
   /** The cell has answered, or could not be asked. */
   recordResolved(resolution: Resolution | undefined, nowMs: number): void {
     const tokenId = this.candidate.presented?.token.tokenId;
-    if (!resolution || tokenId === undefined) this.#recordResolves.hasFailed = true;
-    else if (resolution.found) this.edge.keys.keep({ record: resolution.record, trueAt: resolution.record.stamp });
+    if (!resolution || tokenId === undefined) return void (this.#recordResolves.hasFailed = true);
+    this.#gotFurther();
+    if (resolution.found) this.edge.keys.keep({ record: resolution.record, trueAt: resolution.record.stamp });
     else this.edge.keys.keepUnknown(tokenId, nowMs);
   }
 
   /** The directory has answered: the cell of an imported key, null for one that was never imported; or could not be asked. */
   located(cell: number | null | undefined, nowMs: number): void {
     const tokenId = this.candidate.presented?.token.tokenId;
-    if (cell === undefined || tokenId === undefined) this.#locates.hasFailed = true;
-    else if (cell === null) this.edge.keys.keepUnknown(tokenId, nowMs);
+    if (cell === undefined || tokenId === undefined) return void (this.#locates.hasFailed = true);
+    this.#gotFurther();
+    if (cell === null) this.edge.keys.keepUnknown(tokenId, nowMs);
     else {
       this.edge.keys.keepPlace(tokenId, cell);
       this.#place(tokenId, cell);
@@ -232,8 +237,13 @@ export class EdgeRequest {
 
   /** The home cell has answered, or could not be asked. */
   routesResolved(table: RouteTable | undefined): void {
-    if (table) this.edge.routes.keep(table);
-    else this.#routesResolves.hasFailed = true;
+    if (!table) return void (this.#routesResolves.hasFailed = true);
+    this.#gotFurther();
+    this.edge.routes.keep(table);
+  }
+
+  #gotFurther(): void {
+    this.#refreshes = new Tries(REFRESHES_MAX);
   }
 
   /** The views to decide by: live ones; or, where the ledger could not be asked and the route allows it, the latest there are. Or what to do for them. */
@@ -389,7 +399,8 @@ export class EdgeRequest {
   }
 
   #matched(table: CompiledRoutes | undefined): Route | undefined {
-    return table && matchRoute(table, this.candidate);
+    if (table && this.#match?.table !== table) this.#match = { table, route: matchRoute(table, this.candidate) };
+    return table && this.#match?.route;
   }
 
   #basisOf(views: readonly CellView[], stale: boolean, nowMs: number): Basis {

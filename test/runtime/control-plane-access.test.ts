@@ -202,6 +202,16 @@ describe("a user's key", () => {
     expect((await installation.userKey(userId, elsewhere, ["orders:write"])).id).toMatch(/^api_key_/);
   });
 
+  it("is given nothing while the membership is inactive", async () => {
+    const organization = await installation.organization();
+    const { userId, membershipId } = await installation.member(organization, "member");
+    const key = await installation.userKey(userId, organization, ["orders:read"]);
+    await installation.must("PUT", `/user_management/organization_memberships/${membershipId}/deactivate`, {});
+    const widen = () => installation.call("PATCH", `/api_keys/${key.id}`, { permissions: ["orders:read", "orders:write"] });
+    expect(await changingNothing(widen)).toMatchObject({ status: 422, body: { code: "membership_not_active" } });
+    expect((await installation.call("PATCH", `/api_keys/${key.id}`, { name: "Renamed" })).status).toBe(200);
+  });
+
   it("is dead when the membership has ended, and no new one is made", async () => {
     const organizationId = await installation.organization();
     const { userId, membershipId } = await installation.member(organizationId, "member");

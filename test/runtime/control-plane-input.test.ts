@@ -99,6 +99,8 @@ describe("a new key's field at fault is named, and no key is made", () => {
   const names: [string, unknown][] = [
     ["an empty name", ""],
     ["a name of blanks", " \t\u00a0\u2003 "],
+    ["a name that cannot be seen", "\u200b\u2060\u00ad\u0301"],
+    ["a name with half a surrogate pair in it", "half \ud83d"],
     ["a name of 256 characters", "n".repeat(256)],
     ["a name with a line break in it", "one\ntwo"],
     ["a name with NUL in it", "one\u0000two"],
@@ -168,9 +170,20 @@ describe("a new key may have", () => {
     expect((await newKey({ name: "n".repeat(255) })).status).toBe(201);
   });
 
-  it("half a surrogate pair in its name without harm to the ledger", async () => {
-    expect((await newKey({ name: "half \ud83d" })).status).toBeLessThan(500);
-    for (const cell of [0, 1, 2, 3]) expect((await installation.must("GET", `/ledger/${cell}/verify`))["broken_at"]).toBeNull();
+  it("a reason of 500 characters, as whatever else takes one", async () => {
+    const reason = "r".repeat(500);
+    const key = await newKey({ reason });
+    expect(key.status).toBe(201);
+    const calls: [string, string][] = [
+      ["POST", `/api_keys/${String(key.body["id"])}/disable`],
+      ["DELETE", `/api_keys/${String(key.body["id"])}`],
+      ["POST", `/organizations/${await installation.organization()}/suspend`],
+    ];
+    for (const [method, path] of calls) {
+      const refused = await changingNothing(() => ask(installation.adminKey, method, path, { json: { reason: `${reason}r` } }));
+      expect([refused.status, faultyFields(refused)]).toEqual([422, ["reason"]]);
+      expect((await ask(installation.adminKey, method, path, { json: { reason } })).status).toBeLessThan(300);
+    }
   });
 
   it("a permission twice, and holds it once", async () => {
@@ -185,6 +198,18 @@ describe("a new key may have", () => {
   ])("an end %s", async (_, expires_at, kept) => {
     const made = await newKey({ expires_at });
     expect([made.status, made.body["expires_at"]]).toEqual([201, kept === undefined ? expires_at : kept]);
+  });
+});
+
+describe("an external id", () => {
+  it.each(["", "a\u0000b", "a\nb", "half \ud83d", "x".repeat(256)])("is not %j", async (external_id) => {
+    for (const [path, more] of [
+      ["/organizations", { name: "A" }],
+      ["/user_management/users", { email: "external@example.com" }],
+    ] as const) {
+      const refused = await changingNothing(() => ask(installation.adminKey, "POST", path, { json: { ...more, external_id } }));
+      expect([refused.status, faultyFields(refused)]).toEqual([422, ["external_id"]]);
+    }
   });
 });
 

@@ -10,15 +10,19 @@ import { Ledger as RealLedger, type LedgerEnv } from "../../control-plane/ledger
 import type { EndedUser } from "../../control-plane/ledger/user-endings.ts";
 import type { Acknowledgement, LeaseGrant, LeaseRequest, Push, SyncAnswer, SyncRequest } from "../../core/protocol/messages.ts";
 import { WebhookDispatcher as RealWebhookDispatcher, type DispatcherEnv } from "../../control-plane/webhooks/dispatcher.ts";
+import { UsageStore as RealUsageStore, type UsageStoreEnv } from "../../control-plane/usage/store.ts";
+import type { KeyUses } from "../../control-plane/ledger/key-uses.ts";
+import type { UsageBatch } from "../../core/usage/batch.ts";
 import { PublishedApi } from "../published-api.ts";
 import { Limiter as RealLimiter } from "../../control-plane/limiter.ts";
 import type { LimiterAnswer, LimiterRequest } from "../../core/limits/messages.ts";
 import { faultyKv } from "./faulty-kv.ts";
+import { analyticsRows } from "./usage-stores.ts";
 import { ledgerFaults, suffer } from "./ledger-faults.ts";
 import { limiterWorld } from "./limiter-world.ts";
 import { RESOLVER, webhookWorld } from "./webhook-world.ts";
 
-export { LedgerReader, LimiterAccess } from "../../control-plane/index.ts";
+export { LedgerReader, LimiterAccess, UsageCollector } from "../../control-plane/index.ts";
 
 let published: PublishedApi | undefined;
 
@@ -33,6 +37,7 @@ export default {
     if (faults.length > 0) throw new Error(`${method} ${new URL(url).pathname}: not as published: ${faults.join("; ")}`);
     return response;
   },
+  queue: controlPlane.queue,
 };
 
 /** The ledger, which may refuse the catalogue or a lease, and may die. */
@@ -56,15 +61,25 @@ export class Ledger extends RealLedger {
     return super.mirrorCatalogue(received);
   }
 
-  override async claimExternalId(externalId: string, organizationId: string): Promise<boolean> {
+  override async claimExternalId(externalId: string, organizationId: string): Promise<boolean | null> {
     const may = await super.claimExternalId(externalId, organizationId);
     if (may) await ledgerFaults.claimsAnswered.get(externalId);
     return may;
   }
 
+  override async holdsExternalId(organizationId: string, externalId: string): Promise<boolean> {
+    await suffer(ledgerFaults.onHolding.get(externalId));
+    return super.holdsExternalId(organizationId, externalId);
+  }
+
   override async endUsers(users: readonly EndedUser[]): Promise<void> {
     if (ledgerFaults.notEndingUsers.has(this.ctx.id.name ?? "")) throw new Error("Network connection lost.");
     return super.endUsers(users);
+  }
+
+  override async noteUses(uses: KeyUses): Promise<void> {
+    await suffer(ledgerFaults.onUses.get(this.ctx.id.name ?? ""));
+    return super.noteUses(uses);
   }
 
   override async grantLease(request: LeaseRequest): Promise<LeaseGrant | undefined> {
@@ -104,5 +119,22 @@ export class Limiter extends RealLimiter {
 export class WebhookDispatcher extends RealWebhookDispatcher {
   constructor(ctx: DurableObjectState, env: DispatcherEnv) {
     super(ctx, { ...env, WEBHOOK_RESOLVER: `https://${RESOLVER}/dns-query` } as DispatcherEnv, webhookWorld.ports);
+  }
+}
+
+/** The usage store, which may fail or hang; the rows it sends for analysis can be looked at. */
+export class UsageStore extends RealUsageStore {
+  constructor(ctx: DurableObjectState, env: UsageStoreEnv) {
+    const { USAGE_ANALYTICS_DATASET: dataset } = env;
+    const writeDataPoint = (point: AnalyticsEngineDataPoint) => {
+      analyticsRows.push(point);
+      dataset?.writeDataPoint(point);
+    };
+    super(ctx, { ...env, USAGE_ANALYTICS_DATASET: { writeDataPoint } });
+  }
+
+  override async take(batches: readonly UsageBatch[]): Promise<void> {
+    await suffer(ledgerFaults.onUsage.get(this.ctx.id.name ?? ""));
+    return super.take(batches);
   }
 }

@@ -1,5 +1,6 @@
 import type { LedgerEnv } from "../../control-plane/ledger/ledger.ts";
 import type { LimiterEnv } from "../../control-plane/limiter-access.ts";
+import type { CollectorEnv } from "../../control-plane/usage/collector.ts";
 import type { GatewayBindings } from "../../worker/platform-ports.ts";
 
 declare global {
@@ -7,7 +8,7 @@ declare global {
     interface GlobalProps {
       mainModule: typeof import("./entry.ts");
     }
-    interface Env extends LedgerEnv, GatewayBindings, LimiterEnv {
+    interface Env extends LedgerEnv, GatewayBindings, LimiterEnv, CollectorEnv {
       readonly BOOTSTRAP_SECRET: string;
       readonly REPLY_SEAL_KEY: string;
       readonly WIDGET_TOKEN_KEY: string;

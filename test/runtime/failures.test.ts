@@ -5,6 +5,8 @@ import { afterEach, beforeAll, describe, expect, it, vi } from "vitest";
 import { controlPlaneApp } from "../../control-plane/app.ts";
 import { Cells } from "../../control-plane/cells.ts";
 import { controlPlaneConfiguration } from "../../control-plane/configuration.ts";
+import { UsageStores } from "../../control-plane/usage/access.ts";
+import { PlatformKeyUses } from "../../control-plane/http/platform-key-uses.ts";
 import { limitsOf } from "../../control-plane/http/rate-limit.ts";
 import { webhookAccess } from "../../control-plane/webhooks/access.ts";
 import { cellOfOrganization } from "../../core/identifier.ts";
@@ -134,6 +136,30 @@ describe("the control plane", () => {
     expect(failed.headers.get("retry-after")).toBe("1");
   });
 
+  describe("that has to ask another cell for an external id", () => {
+    const create = (external_id: string) => ask(installation.adminKey, "POST", "/organizations", { json: { name: "A", external_id } });
+    const expectUndecided = async (external_id: string) => {
+      const failed = await create(external_id);
+      expect(failed).toMatchObject({ status: 503, body: { code: "temporarily_unavailable" } });
+      expect(failed.headers.get("retry-after")).toBe("1");
+    };
+
+    it("which gives no answer answers 503, and has done nothing", async () => {
+      ledgerFaults.claimsAnswered.set("unheard", new Promise(() => {}));
+      await expectUndecided("unheard");
+      healLedger();
+      expect((await create("unheard")).status).toBe(201);
+    });
+
+    it("which in turn asks a third that gives no answer, answers the same", async () => {
+      expect((await create("taken")).status).toBe(201);
+      ledgerFaults.onHolding.set("taken", "hangs");
+      await expectUndecided("taken");
+      healLedger();
+      expect((await create("taken")).status).toBe(409);
+    });
+  });
+
   it("whose ledger fails by a fault of its own answers 500: asking again will not help", async () => {
     const inHome = (statement: string) =>
       runInDurableObject(env.LEDGER.getByName("cell-0"), (_, { storage }) => void storage.sql.exec(statement));
@@ -150,12 +176,15 @@ describe("the control plane", () => {
     const randomBytes = () => {
       throw new RangeError(`a fault of our own, near ${installation.adminKey}`);
     };
+    const cells = new Cells(env.LEDGER, configuration.cells);
     const fetch = controlPlaneApp({
       configuration,
-      cells: new Cells(env.LEDGER, configuration.cells),
+      cells,
       now: Date.now,
       randomBytes,
       limits: limitsOf(configuration, Date.now),
+      platformKeyUses: new PlatformKeyUses({ cells, now: Date.now, waitUntil: () => {} }),
+      usage: new UsageStores(env.USAGE_STORE),
       webhooks: webhookAccess(env.WEBHOOK_DISPATCHER, configuration.webhooks),
       identityProvider: null,
     });

@@ -139,7 +139,9 @@ describe("the operator", () => {
   it("publishes the public halves of the keys, the signing one and those kept for rotation", async () => {
     const other = await crypto.subtle.generateKey({ name: "ECDSA", namedCurve: "P-256" }, true, ["sign", "verify"]);
     if (!("privateKey" in other)) throw new Error("expected a pair");
-    const { d, x, y } = await crypto.subtle.exportKey("jwk", other.privateKey);
+    const exported = await crypto.subtle.exportKey("jwk", other.privateKey);
+    if (exported instanceof ArrayBuffer) throw new Error("expected a JWK");
+    const { d, x, y } = exported;
     const next = { kty: "EC", crv: "P-256", kid: "next", x, y, d };
     const before = observeGateway(SIGNED_ONLY);
     await before.get("/orders", key.value);

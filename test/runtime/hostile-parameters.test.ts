@@ -77,7 +77,8 @@ async function tenant(name: string): Promise<Ids> {
   const organization_membership_id = await installation.join(user_id, organization_id, "viewer");
   const { id: api_key_id } = await installation.key(organization_id, ["orders:read"], { name });
   await installation.must("POST", `/user_management/users/${user_id}/api_keys`, { name, organization_id, permissions: [] });
-  return { organization_id, user_id, organization_membership_id, api_key_id };
+  const request = await installation.must("POST", `/organizations/${organization_id}/api_key_requests`, { name, reason: name });
+  return { organization_id, user_id, organization_membership_id, api_key_id, api_key_request_id: String(request["id"]) };
 }
 
 async function widgetTokenOf({ organization_id, user_id, organization_membership_id }: Ids): Promise<string> {

@@ -5,6 +5,8 @@ import { controlPlaneApp } from "../../control-plane/app.ts";
 import { webhookAccess } from "../../control-plane/webhooks/access.ts";
 import { Cells } from "../../control-plane/cells.ts";
 import { controlPlaneConfiguration } from "../../control-plane/configuration.ts";
+import { UsageStores } from "../../control-plane/usage/access.ts";
+import { PlatformKeyUses } from "../../control-plane/http/platform-key-uses.ts";
 import { limitsOf } from "../../control-plane/http/rate-limit.ts";
 import { IdentityProvider } from "../../control-plane/sign-in/identity-provider.ts";
 import { keepSecret } from "./control-plane-client.ts";
@@ -79,15 +81,18 @@ export class FakeIdentityProvider {
       this.asked += 1;
       return this.answer(signal);
     };
+    const cells = new Cells(env.LEDGER, configuration.cells);
     const app = controlPlaneApp({
       configuration,
-      cells: new Cells(env.LEDGER, configuration.cells),
+      cells,
       identityProvider:
         configuration.identityProvider &&
         new IdentityProvider(configuration.identityProvider, { fetch, now, wait: (ms) => scheduler.wait(ms) }),
       now,
       webhooks: webhookAccess(env.WEBHOOK_DISPATCHER, configuration.webhooks),
       limits: limitsOf(configuration, now),
+      platformKeyUses: new PlatformKeyUses({ cells, now: now, waitUntil: () => {} }),
+      usage: new UsageStores(env.USAGE_STORE),
       randomBytes: (target) => crypto.getRandomValues(target),
     });
     return { clock, fetch: async (request) => app(request) };

@@ -5,6 +5,7 @@ import { directoryOf, foreignTokenId } from "../../core/foreign-token.ts";
 import { cellOfOrganization } from "../../core/identifier.ts";
 import { reasonOf } from "./at-once.ts";
 import { healKv, kvFaults } from "./faulty-kv.ts";
+import { changingNothing } from "./control-plane-client.ts";
 import { install, UPSTREAM, type Installation, type Json } from "./installation.ts";
 import { observeGateway, type ObservedGateway } from "./observed-gateway.ts";
 import { drainOutboxes } from "./outbox.ts";
@@ -41,6 +42,16 @@ async function keyWithDirectory(isSame: boolean): Promise<{ organization: string
     if ((directoryOf(foreignTokenId(sha256Hex(value)), CELLS) === cellOfOrganization(organization, CELLS)) === isSame)
       return { organization, value };
   }
+}
+
+/** One organization in each cell. */
+async function organizationsOfAllCells(): Promise<string[]> {
+  const found = new Map<number, string>();
+  while (found.size < CELLS) {
+    const organization = await installation.organization();
+    found.set(cellOfOrganization(organization, CELLS), organization);
+  }
+  return [...found.values()];
 }
 
 describe("an imported key", () => {
@@ -110,6 +121,25 @@ describe("an imported key", () => {
     expect((await again(organization)).body).toMatchObject({ code: "already_exists" });
     await installation.must("DELETE", `/api_keys/${id}`);
     for (const into of [organization, elsewhere.organization]) expect((await again(into)).status).toBe(409);
+  });
+
+  it("can be imported into the right organization after an import into another one was refused", async () => {
+    const { organization, value } = await keyWithDirectory(false);
+    const elsewhere = (await keyWithDirectory(true)).organization;
+    const into = (organizationId: string, permissions: readonly string[]) =>
+      installation.call("POST", `/organizations/${organizationId}/api_keys/import`, { sha256: sha256Hex(value), name: "Old", permissions });
+    for (const wrong of await organizationsOfAllCells())
+      expect((await into(wrong, ["no:such"])).body).toMatchObject({ code: "permission_not_assignable" });
+    expect((await into(organization, ["orders:read"])).status).toBe(201);
+    expect((await into(elsewhere, ["orders:read"])).status).toBe(409);
+  });
+
+  it("is not taken into an organization that is suspended", async () => {
+    const { organization, value } = await keyWithDirectory(false);
+    await installation.must("POST", `/organizations/${organization}/suspend`, {});
+    const asked = { sha256: sha256Hex(value), name: "Old" };
+    const refused = await changingNothing(() => installation.call("POST", `/organizations/${organization}/api_keys/import`, asked));
+    expect(refused).toMatchObject({ status: 409, body: { code: "organization_suspended" } });
   });
 
   it("cannot be imported into the platform organization or an unknown one", async () => {

@@ -10,6 +10,8 @@ export const ledgerFaults = {
   onCatalogue: new Map<string, LedgerFault>(),
   /** By external id: until when the home cell keeps the answer to itself that an organization may have it. */
   claimsAnswered: new Map<string, Promise<void>>(),
+  /** By external id: what cells do on being asked whether an organization of theirs has it. */
+  onHolding: new Map<string, LedgerFault>(),
   /** Cells, by their objects' names, that do not hear of ended users. */
   notEndingUsers: new Set<string>(),
   /** What cells, by their objects' names, do on being asked for a lease. */
@@ -18,6 +20,9 @@ export const ledgerFaults = {
   dyingAtAlarm: new Set<string>(),
   /** Cells, by their objects' names, whose next command ends their life before it is carried out. */
   dyingAtCommand: new Set<string>(),
+  /** What cells, and their usage stores, by their objects' names, do on being told of uses, and of counts. */
+  onUses: new Map<string, LedgerFault>(),
+  onUsage: new Map<string, LedgerFault>(),
   /** By replica's name: on being pushed to, and on being asked by an edge. */
   onPush: new Map<string, LedgerFault>(),
   onSync: new Map<string, LedgerFault>(),

@@ -34,12 +34,16 @@ export interface ObservedGateway {
     /** What happens when a route table has arrived from KV or from its cell, before it is taken in. */
     routesArrive: () => Promise<void>;
     upstream: (request: Request) => Promise<Response>;
+    /** Of the way to the collector; `unanswered`: it takes what it gets, and the answer is lost. */
+    usage: "none" | "unreachable" | "unanswered";
   };
+  /** Lets the time pass after which counted usage is sent, and waits until it is, or has failed. It is counted with `USAGE_DELIVERY` as a setting. */
+  flushUsage(): Promise<void>;
 }
 
 /** Makes one. A new one has seen nothing, as on an edge far away. */
 export function observeGateway(settings: Readonly<Record<string, string>> = {}): ObservedGateway {
-  const platform = platformPorts({ KEYS: faultyKv(env.KEYS), LEDGER_READER: env.LEDGER_READER, LIMITER_ACCESS: env.LIMITER_ACCESS });
+  const platform = platformPorts({ ...env, KEYS: faultyKv(env.KEYS) });
   const calls = { kv: 0, replica: 0, ledger: 0, limiter: 0, upstream: 0 };
   const counted: string[] = [];
   const background: Promise<unknown>[] = [];
@@ -49,9 +53,11 @@ export function observeGateway(settings: Readonly<Record<string, string>> = {}):
     ledger: "none",
     routesArrive: async () => {},
     upstream: async () => Response.json({ from: "upstream" }),
+    usage: "none",
   };
+  const waiting: (() => void)[] = [];
   const clock: ObservedGateway["clock"] = { aheadMs: 0, standsStillAtMs: null };
-  const gateway: Gateway = createGateway(gatewayConfiguration({ ...env, ...settings }), {
+  const gateway: Gateway = createGateway(gatewayConfiguration({ ...env, USAGE_DELIVERY: "off", ...settings }), {
     ...platform,
     readKv: async (name) => {
       calls.kv += 1;
@@ -75,12 +81,32 @@ export function observeGateway(settings: Readonly<Record<string, string>> = {}):
     },
     log: (line) => logLines.push(line),
     count: (event) => counted.push(event),
+    sendUsage: {
+      ...platform.sendUsage,
+      direct: async (batches) => {
+        if (faults.usage === "unreachable") throw new Error("Network connection lost.");
+        await platform.sendUsage.direct(batches);
+        if (faults.usage === "unanswered") throw new Error("Network connection lost.");
+      },
+    },
+    wait: async () => new Promise<void>((resolve) => waiting.push(resolve)),
   });
   const answer = async (request: Request) => gateway.fetch(request, { waitUntil: (promise) => background.push(promise) });
   const send = (path: string, init?: RequestInit) => answer(new Request(`https://api.example${path}`, init));
+  const settled = async () => void (await Promise.all(background.splice(0)));
+  const flushUsage = async () => {
+    const state = { isOver: false };
+    const over = settled().finally(() => (state.isOver = true));
+    while (!state.isOver) {
+      for (const go of waiting.splice(0)) go();
+      await scheduler.wait(1);
+    }
+    await over;
+  };
   return {
     send,
     answer,
+    flushUsage,
     get: (path, token) => send(path, { headers: { Authorization: `Bearer ${token}` } }),
     calls,
     forwarded,
@@ -88,7 +114,7 @@ export function observeGateway(settings: Readonly<Record<string, string>> = {}):
     clock,
     counted,
     outliving: background,
-    settled: async () => void (await Promise.all(background.splice(0))),
+    settled,
     faults,
   };
 }

@@ -4,6 +4,8 @@ import { beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { controlPlaneApp } from "../../control-plane/app.ts";
 import { Cells } from "../../control-plane/cells.ts";
 import { controlPlaneConfiguration } from "../../control-plane/configuration.ts";
+import { UsageStores } from "../../control-plane/usage/access.ts";
+import { PlatformKeyUses } from "../../control-plane/http/platform-key-uses.ts";
 import { limitsOf } from "../../control-plane/http/rate-limit.ts";
 import { webhookAccess } from "../../control-plane/webhooks/access.ts";
 import { PLATFORM_ORGANIZATION_ID } from "../../core/identifier.ts";
@@ -28,13 +30,16 @@ beforeEach(() => {
   nowMs = Date.now();
   const configuration = controlPlaneConfiguration(env);
   const limits = { callerRequestsPerMinute: CALLER_LIMIT, bootstrapAttemptsPerMinute: BOOTSTRAP_LIMIT };
+  const cells = new Cells(env.LEDGER, configuration.cells);
   serve = controlPlaneApp({
     configuration,
-    cells: new Cells(env.LEDGER, configuration.cells),
+    cells,
     identityProvider: null,
     now: () => nowMs,
     randomBytes: (target) => crypto.getRandomValues(target),
     limits: limitsOf(limits, () => nowMs),
+    platformKeyUses: new PlatformKeyUses({ cells, now: () => nowMs, waitUntil: () => {} }),
+    usage: new UsageStores(env.USAGE_STORE),
     webhooks: webhookAccess(env.WEBHOOK_DISPATCHER, configuration.webhooks),
   });
 });

@@ -1,9 +1,9 @@
 /** Admins who sign in with the operator's identity provider: what they may do, and every way we know to be taken for one. */
 import { beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
-import { generateKeyPair, UnsecuredJWT } from "jose";
+import { decodeJwt, generateKeyPair, UnsecuredJWT } from "jose";
 import { PLATFORM_ORGANIZATION_ID } from "../../core/identifier.ts";
 import { PLATFORM_PERMISSIONS } from "../../core/permission.ts";
-import { changingNothing } from "./control-plane-client.ts";
+import { changingNothing, keepSecret } from "./control-plane-client.ts";
 import { AUDIENCE, callWith, FakeIdentityProvider, ISSUER, type ControlPlane, type Made } from "./identity-provider.ts";
 import { install, type Installation, type Json } from "./installation.ts";
 
@@ -90,6 +90,40 @@ describe("an admin", () => {
     const first = await create("ada");
     expect(await create("ada")).toBe(first);
     expect(await create("grace")).not.toBe(first);
+  });
+});
+
+describe("an admin who has left", () => {
+  it("is found by the keys they made, however long their name is", async () => {
+    const organization = await installation.organization();
+    const token = await provider.token("security", { claims: { sub: "s".repeat(255) } });
+    const made = await as(token, "POST", `/organizations/${organization}/api_keys`, { name: "Theirs" });
+    await installation.key(organization, []);
+    const { id: created_by } = made.body["created_by"] as { id: string };
+    const preview = await installation.must("POST", "/api_keys/revocations/preview", { created_by });
+    expect(preview).toMatchObject({ count: 1, first: [{ id: made.body["id"] }] });
+    expect(await installation.must("GET", `/audit_logs/entries?actor_id=${encodeURIComponent(created_by)}`)).toMatchObject({
+      data: [{ type: "api_key.created", subject: made.body["id"] }],
+    });
+  });
+});
+
+describe("a widget's token that an admin asked for", () => {
+  const ends = async (asked: Json, exp: number) => {
+    const { status, body } = await as(await provider.token("security", { claims: { exp } }), "POST", "/widgets/token", asked);
+    expect(status).toBe(201);
+    keepSecret(body["token"]);
+    return decodeJwt(String(body["token"])).exp;
+  };
+
+  it("without a member ends with the admin's sign-in: nobody can be asked whether they are still one", async () => {
+    const scopes = ["widgets:api-keys:manage"];
+    const organization_id = await installation.organization();
+    const [soon, late] = [seconds() + 300, seconds() + 7200];
+    expect(await ends({ organization_id, scopes }, soon)).toBe(soon);
+    expect(await ends({ organization_id, scopes }, late)).toBeLessThanOrEqual(seconds() + 3600);
+    const { userId } = await installation.member(organization_id, "member");
+    expect(await ends({ organization_id, user_id: userId }, soon)).toBeGreaterThan(soon);
   });
 });
 

@@ -175,12 +175,49 @@ describe("a preview", () => {
     expect(await preview(`/organizations/${here}`)).toMatchObject(numbers(0, 1));
   });
 
+  it("shows which keys lose something with a permission, over all cells, and how many members' roles do", async () => {
+    const permission = (slug: string) => installation.must("POST", "/authorization/permissions", { slug, name: slug });
+    for (const slug of ["goods:read", "goods:write", "goods:*", "goodsx:read"]) await permission(slug);
+    const [here, there] = [await organizationIn(1), await organizationIn(2)];
+    await installation.must("POST", "/authorization/roles", { slug: "goods", name: "Goods" });
+    await installation.must("PUT", "/authorization/roles/goods/permissions", { permissions: ["goods:*"] });
+    await installation.must("POST", `/authorization/organizations/${there}/roles`, { slug: "org-goods", name: "Goods" });
+    await installation.must("PUT", `/authorization/organizations/${there}/roles/org-goods/permissions`, { permissions: ["goods:read"] });
+    const { userId } = await installation.member(here, "goods");
+    await installation.join(userId, there, "org-goods");
+    const [broad, narrow, mixed] = [
+      await installation.userKey(userId, here, ["goods:*"]),
+      await installation.key(there, ["goods:read"]),
+      await installation.key(here, ["goods:write", "goods:delete"]),
+    ];
+    await installation.key(there, ["goodsx:read", "orders:read"]);
+    const gone = await installation.key(there, ["goods:*"]);
+    await installation.must("DELETE", `/api_keys/${gone.id}`);
+    const preview = async (slug: string) => {
+      const { memberships, api_keys } = await installation.must("GET", `/authorization/permissions/${slug}/preview`);
+      const { total, first } = api_keys as { total: number; first: Json[] };
+      return [memberships, total, first.map(idOf)];
+    };
+
+    expect(await preview("goods:read")).toEqual([0, 0, []]);
+    expect(await preview("goods:*")).toEqual([1, 2, [mixed.id, broad.id]]);
+    await installation.must("DELETE", "/authorization/permissions/goods:*");
+    expect((await installation.must("GET", `/api_keys/${mixed.id}`))["permissions"]).toEqual(["goods:write"]);
+    expect(await preview("goods:read")).toEqual([1, 1, [narrow.id]]);
+    for (let n = 0; n < 12; n++) await installation.key(n % 2 ? here : there, ["goods:read"]);
+    const [, total, first] = await preview("goods:read");
+    expect([total, (first as string[]).length]).toEqual([13, 10]);
+    expect(first).toEqual((first as string[]).toSorted().toReversed());
+    expect(first).not.toContain(narrow.id);
+  });
+
   it("of what is not there is 404", async () => {
     for (const path of [
       `/organizations/${newId("org")}`,
       `/user_management/users/${newId("user")}`,
       `/user_management/organization_memberships/${newId("om")}`,
       "/authorization/roles/no-such",
+      "/authorization/permissions/no:such",
       `/authorization/organizations/${newId("org")}/roles/member`,
     ])
       expect((await installation.call("GET", `${path}/preview`)).status).toBe(404);

@@ -17,6 +17,7 @@ const ULID = "01ARZ3NDEKTSV4RRFFQ69G5FAV";
 const HOUR_MS = 3_600_000;
 const MANAGE = "widgets:api-keys:manage";
 const MANAGE_SELF = "widgets:user-api-keys:manage-self";
+const MANAGE_ALL = "widgets:user-api-keys:manage-all";
 
 let world: WidgetWorld;
 let installation: Installation;
@@ -162,14 +163,6 @@ describe("a widget is let in", () => {
     }
   });
 
-  it("to one's own keys by who may manage everybody's", async () => {
-    await world.role("manages-all", ["widgets:user-api-keys:manage-all"]);
-    const { token } = await world.member(boss.organizationId, "manages-all");
-    expect(permissionsIn(token)).toEqual(["widgets:user-api-keys:manage-all"]);
-    await make(colleague.token, WIDGETS.user, { name: "Colleague's" });
-    expect(await names(token, WIDGETS.user)).toEqual([]);
-  });
-
   it("not once the membership has ended", async () => {
     const { token, membershipId } = await world.member(boss.organizationId, "boss");
     await installation.must("DELETE", `/user_management/organization_memberships/${membershipId}`);
@@ -195,6 +188,36 @@ describe("a widget is let in", () => {
     expect((await call(token, "DELETE", WIDGETS.organization.key(made.id))).status).toBe(200);
     await installation.must("DELETE", `/api_keys/${issuer.id}`);
     expect(await statusOf(token, WIDGETS.organization)).toBe(403);
+  });
+});
+
+describe("a token without a member", () => {
+  it("is good for nothing while its organization is suspended, and when it has ended", async () => {
+    const organization = await installation.organization();
+    const token = await world.token({ organization_id: organization, scopes: [MANAGE] });
+    const widget = WIDGETS.organization;
+    const key = await make(token, widget);
+    const calls = () =>
+      [
+        ["GET", widget.list, undefined],
+        ["GET", widget.permissions, undefined],
+        ["POST", widget.list, { name: "x", permissions: [] }],
+        ["POST", `${widget.key(key.id)}/expire`, {}],
+        ["DELETE", widget.key(key.id), undefined],
+      ] as const;
+    const expectRefused = async () => {
+      for (const [method, path, json] of calls())
+        expect(await changingNothing(() => call(token, method, path, json))).toMatchObject({
+          status: 403,
+          body: { code: "widget_token_refused" },
+        });
+    };
+    await installation.must("POST", `/organizations/${organization}/suspend`, {});
+    await expectRefused();
+    await installation.must("POST", `/organizations/${organization}/resume`, {});
+    expect(await names(token, widget)).toEqual(["Mine"]);
+    await installation.must("DELETE", `/organizations/${organization}`);
+    await expectRefused();
   });
 });
 
@@ -307,6 +330,11 @@ describe("the ledger itself, whatever the door has let through,", () => {
     return outcome.ok ? "done" : outcome.refusal.code;
   };
   const ownOf = ({ organizationId, userId }: Member): SelfServe => ({ keys: "user", organization_id: organizationId, user_id: userId });
+  const everybodysFor = ({ organizationId, userId }: Member): SelfServe => ({
+    keys: "members",
+    organization_id: organizationId,
+    user_id: userId,
+  });
   const organizationsOf = ({ organizationId, userId }: Member): SelfServe => ({
     ...ownOf({ organizationId, userId } as Member),
     keys: "organization",
@@ -330,6 +358,27 @@ describe("the ledger itself, whatever the door has let through,", () => {
       { type: "replace_routes", routes: [], expected_version: null },
     ];
     for (const command of others) expect(await changingNothing(() => send(boss, ownOf(boss), command))).toBe("insufficient_permissions");
+  });
+
+  it("does nothing in a suspended organization for a token without a member", async () => {
+    const member = await world.member(await installation.organization(), "boss");
+    await installation.must("POST", `/organizations/${member.organizationId}/suspend`, {});
+    const own: SelfServe = { keys: "organization", organization_id: member.organizationId, user_id: null };
+    expect(await changingNothing(() => send(member, own, creation({ type: "organization", id: member.organizationId })))).toBe(
+      "insufficient_permissions",
+    );
+  });
+
+  it("touches others' keys only for who may manage everybody's at that moment, and makes none for them", async () => {
+    const everybodys = everybodysFor(boss);
+    const { id } = await make(colleague.token, WIDGETS.user);
+    for (const command of [creation(owned(colleague)), creation(owned(boss)), { type: "revoke_api_key", id }] as const)
+      expect(await changingNothing(() => send(boss, everybodys, command))).toBe("insufficient_permissions");
+    await world.role("everybodys", [MANAGE_ALL]);
+    const governor = await world.member(boss.organizationId, "everybodys");
+    const reached = everybodysFor(governor);
+    expect(await changingNothing(() => send(governor, reached, creation(owned(colleague))))).toBe("insufficient_permissions");
+    expect(await send(governor, reached, { type: "revoke_api_key", id })).toBe("done");
   });
 
   it("makes no key for another owner", async () => {

@@ -29,13 +29,15 @@ describe.each(BOTH)("the widget for scope=$scope", (widget: Widget) => {
     expect(made).toMatchObject({ status: 201 });
     expect(made.body).toEqual({ ...asked, id, value, createdAt, obfuscatedValue });
     expect(obfuscatedValue).toBe(`pc_live_...${String(value).slice(-4)}`);
-    expect(await valid(String(value))).toMatchObject({ id, permissions: ["orders:read"] });
-
     const listed = await call(member.token, "GET", `${widget.list}?limit=10&search=`);
     const item = { ...asked, id, obfuscatedValue, createdAt, lastUsedAt: null };
     const { email } = await installation.must("GET", `/user_management/users/${member.userId}`);
     const owner = { type: "user", id: member.userId, email, firstName: null, lastName: null, displayName: email };
     expect(rows(listed)).toEqual([widget.scope === "organization" ? item : { ...item, owner }]);
+
+    expect(await valid(String(value))).toMatchObject({ id, permissions: ["orders:read"] });
+    const [used] = rows(await call(member.token, "GET", `${widget.list}?limit=10&search=`));
+    expect(Date.parse(String(used?.["lastUsedAt"]))).toBeGreaterThanOrEqual(Date.parse(String(createdAt)));
   });
 
   it("lets a key end then, now and never; a key that has ended stays ended", async () => {

@@ -10,6 +10,14 @@ import { routesSchema } from "../../core/route.ts";
 const TOKEN_ID = "token";
 const EDGE_LEASE_MS = 1_000;
 const REQUESTS = 1_000;
+const FOREIGN_ROUTE = {
+  name: "r",
+  methods: ["GET"],
+  path: "/r",
+  upstream: "http://u.example",
+  permissions: { all: ["orders:read"] },
+  foreign: true,
+};
 
 /** What a replica says of one cell; a cell that is not named is not answered for. */
 const answerOf = ({ request }: Refresh, silent: readonly number[] = []) => ({
@@ -251,4 +259,50 @@ it("a cell that has not been used for a while is not asked about", () => {
   for (const cell of [0, 3]) views.use(cell, 1_000);
   views.use(0, 15_000);
   expect(views.refresh(15_000).request.cells.map(({ cell }) => cell)).toEqual([0]);
+});
+
+/** Says yes to everything that a request needs, but only when the lease has run out under it, twice each time. */
+it("a request is decided although every lease runs out under what it waits for", () => {
+  const views = new EdgeViews();
+  const edge: Edge = { views, keys: new KeyMemory(), routes: new RouteMemory(), sha256Hex: () => "digest" };
+  const told = new Isolate().edge;
+  const token = { cell: null, tokenId: TOKEN_ID, directory: 5, environments: new Set(["live" as const]) };
+  const presented = { text: "t", token, basic: false };
+  const candidate = { method: "GET", host: "h", path: "/r" as const, search: "", isHttps: true, clientAddress: () => null, presented };
+  const request = new EdgeRequest(edge, candidate);
+  let nowMs = 1_000;
+  const answer = (refresh: Refresh, afterMs: number) => {
+    nowMs += afterMs;
+    const cells = answerOf(refresh).cells.map((cell) => ({ ...cell, edgeLeaseMs: 100 }));
+    views.refreshed(refresh, { cells }, nowMs);
+  };
+  const met: string[] = [];
+  for (let asked = 0; ; asked += 1) {
+    if (asked > 50) throw new Error("it never ends");
+    views.use(0, nowMs);
+    views.use(9, nowMs);
+    // Somebody else asks first, and is answered when that lease has run out.
+    const others = views.refresh(nowMs);
+    const waiting = request.step(nowMs);
+    answer(others, 101);
+    expect("needs" in waiting && waiting.needs[0]?.kind).toBe("wait");
+    const asking = request.step(nowMs);
+    expect("needs" in asking && asking.needs[0]?.kind).toBe("refresh");
+    answer(views.refresh(nowMs), 1);
+    const step = request.step(nowMs);
+    if ("decision" in step) {
+      expect("reason" in step.decision ? step.decision.reason : "allowed").toBe("allowed");
+      break;
+    }
+    for (const { kind } of step.needs) {
+      met.push(kind);
+      if (kind === "read_routes") request.routesRead({ value: undefined, seenStamp: null });
+      if (kind === "resolve_routes") request.routesResolved({ stamp: 1, version: 1, routes: routesSchema.parse([FOREIGN_ROUTE]) });
+      if (kind === "locate") request.located(9, nowMs);
+      if (kind === "read_record") request.recordRead({ value: undefined, seenStamp: null });
+      if (kind === "resolve_record") request.recordResolved({ found: true, record: told.keys.known(TOKEN_ID)!.record }, nowMs);
+    }
+    nowMs += 150;
+  }
+  expect(met).toEqual(expect.arrayContaining(["resolve_routes", "locate", "resolve_record"]));
 });
