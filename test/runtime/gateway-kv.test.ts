@@ -34,7 +34,7 @@ describe("KV", () => {
     const gateway = observeGateway();
     gateway.clock.standsStillAtMs = Date.now();
     expect((await gateway.get("/orders", key.value)).status).toBe(200);
-    expect(gateway.calls).toEqual({ kv: 2, replica: 1, ledger: 0, upstream: 1 });
+    expect(gateway.calls).toEqual({ kv: 2, replica: 1, ledger: 0, limiter: 0, upstream: 1 });
   });
 
   it("is not asked again for a key in isolate memory; while the lease runs, nobody is", async () => {
@@ -42,9 +42,9 @@ describe("KV", () => {
     const gateway = observeGateway();
     gateway.clock.standsStillAtMs = Date.now();
     await gateway.get("/orders", key.value);
-    Object.assign(gateway.calls, { kv: 0, replica: 0, ledger: 0, upstream: 0 });
+    Object.assign(gateway.calls, { kv: 0, replica: 0, ledger: 0, limiter: 0, upstream: 0 });
     expect((await gateway.get("/orders", key.value)).status).toBe(200);
-    expect(gateway.calls).toEqual({ kv: 0, replica: 0, ledger: 0, upstream: 1 });
+    expect(gateway.calls).toEqual({ kv: 0, replica: 0, ledger: 0, limiter: 0, upstream: 1 });
   });
 
   it("that misses, fails or never heard of the key changes no answer", async () => {

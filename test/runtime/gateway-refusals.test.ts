@@ -54,7 +54,7 @@ async function expectRefused(gateway: ObservedGateway, response: Response, expec
 
 /** As in wrangler.toml. */
 const AN_EDGE_LEASE_MS = 100;
-const NOTHING = { kv: 0, replica: 0, ledger: 0, upstream: 0 };
+const NOTHING = { kv: 0, replica: 0, ledger: 0, limiter: 0, upstream: 0 };
 const bearer = (text: string) => ({ Authorization: `Bearer ${text}` });
 const basic = (text: string) => ({ Authorization: `Basic ${btoa(text)}` });
 /** The key with the character at a place from the end changed to another one. */

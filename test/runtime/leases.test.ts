@@ -88,9 +88,9 @@ describe("while its lease runs, an isolate", () => {
       gateway.clock.standsStillAtMs = Date.now();
       await gateway.get("/orders", key.value);
       await gateway.settled();
-      Object.assign(gateway.calls, { kv: 0, replica: 0, ledger: 0, upstream: 0 });
+      Object.assign(gateway.calls, { kv: 0, replica: 0, ledger: 0, limiter: 0, upstream: 0 });
       for (let request = 0; request < 5; request += 1) await gateway.get("/orders", key.value);
-      expect(gateway.calls).toEqual({ kv: 0, replica: 0, ledger: 0, upstream: 5 });
+      expect(gateway.calls).toEqual({ kv: 0, replica: 0, ledger: 0, limiter: 0, upstream: 5 });
     }
   });
 
