@@ -1,6 +1,6 @@
 /** The answer to a refused request: RFC 9457 problem details, with an RFC 6750 challenge where a key is at issue. */
 import type { MissingPermissions } from "../core/authorize.ts";
-import type { LimitReport } from "../core/edge/request.ts";
+import type { LimitReport } from "../core/limits/headers.ts";
 import { TOLD, type Reason, type Told } from "../core/reason.ts";
 
 /** Name of the protection space in challenges (RFC 9110 section 11.5). */

@@ -11,6 +11,7 @@
 import { authorize, type MissingPermissions } from "../authorize.ts";
 import { HOME_CELL } from "../identifier.ts";
 import type { Resolution } from "../ledger-reader.ts";
+import type { LimitReport } from "../limits/headers.ts";
 import { compileRoutes, matchRoute, type CompiledRoutes } from "../match.ts";
 import type { NormalPath } from "../path.ts";
 import type { CellView, EdgeViews, Freshness } from "../protocol/edge-views.ts";
@@ -69,12 +70,6 @@ interface Found {
   readonly basis?: Basis;
   /** Whose key it is; absent on a public route without one. */
   readonly record?: ActiveRecord;
-}
-
-/** Limits of which too much was wanted, and what the answer says of all of the route's. */
-export interface LimitReport {
-  readonly violated: readonly string[];
-  readonly headers: Readonly<Record<string, string>>;
 }
 
 /** The request may pass to `route`'s upstream. */

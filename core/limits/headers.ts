@@ -14,6 +14,12 @@ export interface LimitStanding {
   readonly resetMs: number;
 }
 
+/** Limits of which too much was wanted, and what the answer says of all of the route's. */
+export interface LimitReport {
+  readonly violated: readonly string[];
+  readonly headers: Readonly<Record<string, string>>;
+}
+
 const DAY_S = 86_400;
 
 /** The headers, by name. */
