@@ -51,7 +51,21 @@ export const NO_KV_FAULTS: KvFaults = { failures: 0, misses: 0, regressions: 0, 
 /** Draws a profile. */
 export function drawProfile(random: Random): Profile {
   const profile = drawAnyProfile(random);
-  return random.chance(0.25) ? { ...profile, ...atCloseQuarters(profile) } : profile;
+  const kind = random.next();
+  if (kind < 0.25) return { ...profile, ...atCloseQuarters(profile) };
+  return kind < 0.5 ? { ...profile, ...forgetful(profile) } : profile;
+}
+
+/**
+ * Next to no floors are kept, and old answers come late and twice: isolates find gaps between what they know and what they are told, and are
+ * then told what was before the gap.
+ */
+function forgetful({ network, rates }: Profile): Partial<Profile> {
+  return {
+    floorsKeptMax: 1,
+    network: { ...network, duplication: 0.3, stragglers: 0.1 },
+    rates: { ...rates, pauseEdge: 2, cutRegions: 3 },
+  };
 }
 
 /**
