@@ -4,6 +4,7 @@
  */
 import { z } from "zod";
 import { permissionSlug } from "./permission.ts";
+import { bodyLimitsSchema, retriesSchema, timeoutsSchema, upstreamSchema } from "./upstream.ts";
 
 const PATH_SEGMENT = /^(?::[A-Za-z_][A-Za-z0-9_]*|\*|[A-Za-z0-9\-._~!$&'()+,=@]+)$/;
 
@@ -24,11 +25,6 @@ const pathPattern = z
     );
   }, "segments are literals, ':name', or a last '*'; no '//', no dot segments, no encodings");
 
-const upstream = z
-  .url({ protocol: /^https?$/ })
-  .refine((url) => !/[?#@\\]|\/(?:\.|%2e){1,2}(?:\/|$)/i.test(url), "an http(s) URL without user name, query, fragment or dot segments")
-  .overwrite((url) => url.replace(/\/$/, ""));
-
 const permissionList = z.array(permissionSlug).min(1).max(32);
 
 /** One route as written by an administrator. */
@@ -48,8 +44,8 @@ export const routeSchema = z
       .min(1)
       .max(7),
     path: pathPattern,
-    /** Origin, optionally with a base path that is put before the request's path. */
-    upstream,
+    /** Origin, optionally with a base path that is put before the request's path; or a list of such, with weights. */
+    upstream: upstreamSchema,
     /** `all`: each is required; `any`: at least one is. A route that is not public needs one of the two. */
     permissions: z.strictObject({ all: permissionList.optional(), any: permissionList.optional() }).optional(),
     /** Passes without a key. */
@@ -65,6 +61,12 @@ export const routeSchema = z
     freshness: z.number().int().min(0).max(60_000).optional(),
     /** When the ledger cannot be asked: refuse with 503 (the default), or decide by knowledge of at most so many seconds of age. */
     outage: z.union([z.literal("deny"), z.strictObject({ allowStale: z.number().int().min(1).max(86_400) })]).optional(),
+    /** Milliseconds; without them `firstByte` is a minute for requests without a body, and there is no other. */
+    timeouts: timeoutsSchema.optional(),
+    /** Bytes; without them there is no limit but the platform's. */
+    bodyLimits: bodyLimitsSchema.optional(),
+    /** Absent: once. */
+    retries: retriesSchema.optional(),
   })
   .refine((route) => (route.public === true) !== (route.permissions?.all !== undefined || route.permissions?.any !== undefined), {
     error: "either public: true, or permissions with 'all' or 'any'",

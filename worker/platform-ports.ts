@@ -28,6 +28,10 @@ export function platformPorts(bindings: GatewayBindings): GatewayPorts {
     readKv: (name) => bindings.KEYS.get(name, { type: "text", cacheTtl: KV_CACHE_TTL_S }),
     ledger: bindings.LEDGER_READER,
     fetch: (url, init) => fetch(url, init),
+    fetchService: (name) => {
+      const service = Reflect.get(bindings, name) as Fetcher;
+      return (url, init) => service.fetch(url, init);
+    },
     now: () => Date.now(),
     randomUuid: () => crypto.randomUUID(),
     log: (line, context) => lines.add(line, context),

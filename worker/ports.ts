@@ -1,8 +1,10 @@
 /** What the gateway needs from the outside, so that tests and the benchmark can count and fail every call. */
-import type { Fetch } from "./forward.ts";
 import type { UsageDelivery } from "./configuration.ts";
 import type { UsagePorts } from "./usage-counter.ts";
 import type { LedgerReader } from "../core/ledger-reader.ts";
+
+/** Towards an upstream. */
+export type Fetch = (url: string, init: RequestInit) => Promise<Response>;
 
 /** The part of a request's execution context that lets work go on after the answer. */
 export interface RequestContext {
@@ -17,8 +19,10 @@ export interface GatewayPorts {
   /** The published records. Only ever a shortcut: what it says is judged by the ledger's floors. */
   readonly readKv: (name: string) => Promise<string | null>;
   readonly ledger: LedgerReader;
-  /** Towards the upstream. */
+  /** Over the network. */
   readonly fetch: Fetch;
+  /** Towards an upstream that is bound as a service, by the name of the binding. Only names that the settings allow are asked for. */
+  readonly fetchService: (name: string) => Fetch;
   /** Milliseconds since the epoch. */
   readonly now: () => number;
   /** A fresh random UUID (RFC 9562 section 5.4). */
