@@ -176,7 +176,7 @@ export const TOLD: Readonly<Record<Reason, Told>> = {
     status: 502,
     code: "upstream_unreachable",
     title: "Upstream unreachable",
-    detail: "The gateway accepted the request but got no answer from the service behind it: the connection broke. Try again later.",
+    detail: "The gateway accepted the request but got no answer that it could read from the service behind it. Try again later.",
     proxyError: "connection_terminated",
   },
   internal_error: {
