@@ -22,6 +22,7 @@ export default defineConfig({
       },
       projectOf("clients"),
       projectOf("e2e"),
+      projectOf("differential"),
       projectOf("fault"),
       projectOf("simulation"),
       projectOf("bench"),

@@ -36,11 +36,18 @@ export type Reason =
   | "rate_limited"
   | "quota_exceeded"
   | "concurrency_exceeded"
-  | "limiter_unreachable";
+  | "limiter_unreachable"
+  // The way to the upstream
+  | "request_loop"
+  | "request_too_large"
+  | "upstream_invalid"
+  | "upstream_misconfigured"
+  | "upstream_response_too_large"
+  | "upstream_timeout";
 
 /** What a reason looks like from outside. */
 export interface Told {
-  readonly status: 400 | 401 | 403 | 404 | 429 | 500 | 502 | 503;
+  readonly status: 400 | 401 | 403 | 404 | 413 | 429 | 500 | 502 | 503 | 504 | 508;
   /** Stable, for programs. */
   readonly code: string;
   readonly title: string;
@@ -50,7 +57,21 @@ export interface Told {
   readonly type?: string;
   /** RFC 6750 section 3.1 error code for WWW-Authenticate; "" is the bare challenge to a request without a credential. */
   readonly challenge?: "" | "invalid_request" | "invalid_token" | "insufficient_scope";
+  /** Error type of RFC 9209 section 2.3 for Proxy-Status, where the status does not say it. */
+  readonly proxyError?: ProxyError;
 }
+
+/** Error types of RFC 9209 section 2.3 that the gateway gives. */
+export type ProxyError =
+  | "connection_terminated"
+  | "http_protocol_error"
+  | "http_request_denied"
+  | "http_request_error"
+  | "http_response_body_size"
+  | "http_response_timeout"
+  | "proxy_configuration_error"
+  | "proxy_internal_error"
+  | "proxy_loop_detected";
 
 const invalidKey: Told = {
   status: 401,
@@ -165,7 +186,8 @@ export const TOLD: Readonly<Record<Reason, Told>> = {
     status: 502,
     code: "upstream_unreachable",
     title: "Upstream unreachable",
-    detail: "The gateway accepted the request but got no valid answer from the service behind it. Try again later.",
+    detail: "The gateway accepted the request but got no answer that it could read from the service behind it. Try again later.",
+    proxyError: "connection_terminated",
   },
   internal_error: {
     status: 500,
@@ -213,5 +235,46 @@ export const TOLD: Readonly<Record<Reason, Told>> = {
     code: "limiter_unreachable",
     title: "Cannot count now",
     detail: "Whether a limit is reached cannot be established at the moment, so the request was not let through. Try again shortly.",
+  },
+  request_loop: {
+    status: 508,
+    code: "request_loop",
+    title: "Loop detected",
+    detail: "The request has been through this gateway before: an upstream leads back to it. Tell who runs the gateway.",
+    proxyError: "proxy_loop_detected",
+  },
+  request_too_large: {
+    status: 413,
+    code: "request_too_large",
+    title: "Request body too large",
+    detail: "The body of the request is larger than this route takes. Send less at once.",
+  },
+  upstream_invalid: {
+    status: 502,
+    code: "upstream_invalid",
+    title: "Invalid answer",
+    detail: "The gateway accepted the request, but what the service behind it answered is no final answer in HTTP. Try again later.",
+    proxyError: "http_protocol_error",
+  },
+  upstream_misconfigured: {
+    status: 500,
+    code: "upstream_misconfigured",
+    title: "Upstream not set up",
+    detail: "The route leads to a service that this gateway is not bound to. Tell who runs the gateway.",
+    proxyError: "proxy_configuration_error",
+  },
+  upstream_response_too_large: {
+    status: 502,
+    code: "upstream_response_too_large",
+    title: "Answer too large",
+    detail: "The answer of the service behind the gateway is larger than this route may give. Ask for less at once.",
+    proxyError: "http_response_body_size",
+  },
+  upstream_timeout: {
+    status: 504,
+    code: "upstream_timeout",
+    title: "Upstream timed out",
+    detail: "The gateway accepted the request, but the service behind it did not answer in time. It may have acted on it all the same.",
+    proxyError: "http_response_timeout",
   },
 };

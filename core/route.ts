@@ -5,6 +5,7 @@
 import { z } from "zod";
 import { limitsSchema, restatedLimit } from "./limits/limit.ts";
 import { permissionSlug } from "./permission.ts";
+import { bodyLimitsSchema, retriesSchema, timeoutsSchema, upstreamSchema } from "./upstream.ts";
 
 const PATH_SEGMENT = /^(?::[A-Za-z_][A-Za-z0-9_]*|\*|[A-Za-z0-9\-._~!$&'()+,=@]+)$/;
 
@@ -25,11 +26,6 @@ const pathPattern = z
     );
   }, "segments are literals, ':name', or a last '*'; no '//', no dot segments, no encodings");
 
-const upstream = z
-  .url({ protocol: /^https?$/ })
-  .refine((url) => !/[?#@\\]|\/(?:\.|%2e){1,2}(?:\/|$)/i.test(url), "an http(s) URL without user name, query, fragment or dot segments")
-  .overwrite((url) => url.replace(/\/$/, ""));
-
 const permissionList = z.array(permissionSlug).min(1).max(32);
 
 /** One route as written by an administrator. */
@@ -49,8 +45,8 @@ export const routeSchema = z
       .min(1)
       .max(7),
     path: pathPattern,
-    /** Origin, optionally with a base path that is put before the request's path. */
-    upstream,
+    /** Origin, optionally with a base path that is put before the request's path; or a list of such, with weights. */
+    upstream: upstreamSchema,
     /** `all`: each is required; `any`: at least one is. A route that is not public needs one of the two. */
     permissions: z.strictObject({ all: permissionList.optional(), any: permissionList.optional() }).optional(),
     /** Passes without a key. */
@@ -70,6 +66,12 @@ export const routeSchema = z
     cost: z.number().int().min(0).max(1_000_000).optional(),
     /** How often, how much and how many at a time. Routes that name the same limit share it. */
     limits: limitsSchema.optional(),
+    /** Milliseconds; without them `firstByte` is a minute for requests without a body, and there is no other. */
+    timeouts: timeoutsSchema.optional(),
+    /** Bytes; without them there is no limit but the platform's. */
+    bodyLimits: bodyLimitsSchema.optional(),
+    /** Absent: once. */
+    retries: retriesSchema.optional(),
   })
   .refine((route) => (route.public === true) !== (route.permissions?.all !== undefined || route.permissions?.any !== undefined), {
     error: "either public: true, or permissions with 'all' or 'any'",

@@ -10,6 +10,7 @@ import { SignJWT } from "jose";
 import { LRUCache } from "lru-cache";
 import type { ActiveRecord } from "../core/record.ts";
 import type { Route } from "../core/route.ts";
+import { upstreamsOf } from "../core/upstream.ts";
 import type { AssertionKeys } from "./assertion-keys.ts";
 
 /** `typ` of its header (RFC 8725 section 3.11): not to be taken for a JWT of another kind. */
@@ -77,12 +78,17 @@ function nameOf({ record, route }: Caller): string {
   return `${record.token_id} ${route.name}`;
 }
 
-/** The claims (docs/api.md, "What your API gets"). The audience is the origin of the upstream: what one upstream got is nothing to another. */
+/**
+ * The claims (docs/api.md, "What your API gets"). The audience is the origin of the route's upstream: what one of the customer's APIs got is
+ * nothing to another. Several upstreams of one route are the same API, and a request may be sent again to another of them: all are named.
+ */
 function claimsOf({ record, route }: Caller) {
   const { owner } = record;
+  const origins = [...new Set(upstreamsOf(route).map(({ url }) => new URL(url).origin))];
+  const [origin = "", ...others] = origins;
   return {
     iss: ASSERTION_ISSUER,
-    aud: new URL(route.upstream).origin,
+    aud: others.length === 0 ? origin : origins,
     sub: owner.id,
     organization_id: owner.type === "user" ? owner.organization_id : owner.id,
     key_id: record.key_id,

@@ -4,6 +4,7 @@ import { isPathFault, normalisePath } from "../core/path.ts";
 import { readTarget } from "../core/target.ts";
 import type { GatewayConfiguration } from "./configuration.ts";
 import { readPresented } from "./presented.ts";
+import { hasPassed } from "./via.ts";
 
 /** The request with its key and path in order; or why it is refused, at no cost. `isKnown` tells token ids that are in memory. */
 export function candidateOf(
@@ -11,6 +12,8 @@ export function candidateOf(
   configuration: GatewayConfiguration,
   isKnown: (tokenId: string) => boolean,
 ): Candidate | Refused {
+  const via = request.headers.get("via");
+  if (via !== null && hasPassed(via, configuration.viaName)) return { reason: "request_loop" };
   const presented = readPresented(request, configuration, isKnown);
   return typeof presented === "string" ? { reason: presented } : withTarget(request, presented);
 }

@@ -3,6 +3,7 @@ import { z } from "zod";
 import { ConfigurationError, parseConfiguration, sharedFields, tagKeysOf } from "../core/configuration.ts";
 import { REGIONS, type Region } from "../core/protocol/region.ts";
 import type { Environment, TagKeys } from "../core/token.ts";
+import { SERVICE_NAME_PATTERN } from "../core/upstream.ts";
 import { assertionKeysSetting } from "./assertion-keys.ts";
 import type { IdentitySettings } from "./upstream-identity.ts";
 
@@ -24,6 +25,10 @@ export interface GatewayConfiguration {
   readonly identity: IdentitySettings;
   /** How usage gets to the control plane. */
   readonly usageDelivery: UsageDelivery;
+  /** The gateway's own name in `Via`. */
+  readonly viaName: string;
+  /** Service bindings that routes may lead to. */
+  readonly upstreamServices: ReadonlySet<string>;
 }
 
 /** `direct`: to the control plane itself; `queue`: through a queue between them; `off`: nothing is counted. */
@@ -33,6 +38,14 @@ const onOrOff = z.enum(["on", "off"], { error: "must be 'on' or 'off'" }).defaul
 const foreignKeyPrefix = z
   .string()
   .regex(/^[A-Za-z0-9_.~+/-]{3,32}$/, "must be prefixes of 3 to 32 letters, digits and _ . ~ + / -, separated by ','");
+/** RFC 9110 section 7.6.3: a pseudonym is a token; in lower case, so that it can be compared. */
+const viaName = z.string().regex(/^[a-z0-9][a-z0-9._-]{0,63}$/, "must be 1 to 64 lower-case letters, digits and . _ -");
+/** Bindings that are no customer's API. */
+const OWN_BINDINGS = new Set(["KEYS", "LEDGER_READER", "METRICS", "USAGE_COLLECTOR", "USAGE_QUEUE"]);
+const upstreamService = z
+  .string()
+  .regex(SERVICE_NAME_PATTERN, "must be names of service bindings, separated by ','")
+  .refine((name) => !OWN_BINDINGS.has(name), "must not name a binding of the gateway itself");
 const schema = z.object({
   ...sharedFields,
   FOREIGN_KEY_PREFIXES: z
@@ -47,6 +60,12 @@ const schema = z.object({
   UPSTREAM_IDENTITY: z.enum(["assertion", "headers", "both"], { error: "must be 'assertion', 'headers' or 'both'" }).default("assertion"),
   REPLICAS_PER_REGION: z.coerce.number({ error: "must be a number" }).int().min(1, "must be 1 to 9").max(9, "must be 1 to 9").default(1),
   USAGE_DELIVERY: z.enum(["direct", "queue", "off"], { error: "must be 'direct', 'queue' or 'off'" }).default("direct"),
+  VIA_NAME: viaName.default("portcullis"),
+  UPSTREAM_SERVICES: z
+    .string()
+    .default("")
+    .transform((text) => text.split(",").filter((name) => name !== ""))
+    .pipe(z.array(upstreamService).max(100, "must be 100 at most")),
 });
 
 /** Reads the gateway's bindings; throws a ConfigurationError that names every wrong field. */
@@ -67,14 +86,20 @@ export function gatewayConfiguration(bindings: unknown): GatewayConfiguration {
       assertionKeys: parsed.UPSTREAM_IDENTITY === "headers" ? null : parsed.ASSERTION_KEYS,
     },
     usageDelivery: parsed.USAGE_DELIVERY,
+    viaName: parsed.VIA_NAME,
+    upstreamServices: new Set(parsed.UPSTREAM_SERVICES),
   };
 }
 
 /** Throws a ConfigurationError where what the settings lead to is not bound. */
-export function requireBindings({ usageDelivery }: GatewayConfiguration, bindings: unknown): void {
+export function requireBindings({ usageDelivery, upstreamServices }: GatewayConfiguration, bindings: unknown): void {
+  const bound = (name: string): unknown => Reflect.get(Object(bindings), name);
+  for (const name of upstreamServices)
+    if (typeof Reflect.get(Object(bound(name)), "fetch") !== "function")
+      throw new ConfigurationError(`Wrong configuration. UPSTREAM_SERVICES: '${name}' is not bound to a service`);
   if (usageDelivery === "off") return;
   const [name, what] = USAGE_BINDINGS[usageDelivery];
-  if (Reflect.get(Object(bindings), name) === undefined)
+  if (bound(name) === undefined)
     throw new ConfigurationError(`Wrong configuration. USAGE_DELIVERY: '${usageDelivery}' needs ${what} bound as ${name}`);
 }
 

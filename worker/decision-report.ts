@@ -40,3 +40,11 @@ export function decisionHeader(decision: Decision): string {
   if (!basis) return outcome;
   return `${outcome};cell=${basis.cell};seq=${basis.seq};age_ms=${basis.ageMs}${basis.stale ? ";stale" : ""}`;
 }
+
+/** Why the body of an answer was cut off. */
+export type Cut = "idle" | "too_large" | "broken";
+
+/** An answer that had begun and did not come to its end: the client cannot be told why any more. */
+export function cutLine({ requestId, route, cut }: { readonly requestId: string; readonly route: string; readonly cut: Cut }): string {
+  return `{"event":"response_cut","request_id":"${requestId}","route":"${route}","reason":"${cut}"}`;
+}

@@ -1,68 +1,78 @@
 /** Passing an allowed request on. Bodies stream both ways; redirects are the client's business. */
 import type { Candidate } from "../core/edge/request.ts";
-import { comesBack } from "../core/limits/limit.ts";
-import type { Route } from "../core/route.ts";
-import { passesUpstream, RESPONSE_HEADERS_REMOVED, VIA } from "./header-rules.ts";
-import type { Fetch } from "./ports.ts";
+import type { Cut } from "./decision-report.ts";
+import { forwardedOf } from "./forwarded.ts";
+import { RESPONSE_HEADERS_REMOVED, ruleOf } from "./header-rules.ts";
+import { watchedResponse } from "./response-body.ts";
+import type { RoutePlan } from "./route-plan.ts";
+import { UpstreamFault } from "./upstream-fault.ts";
 import type { IdentityHeaders } from "./upstream-identity.ts";
 
-/** Methods that may be sent again when the connection broke (RFC 9110 section 9.2.2) and that have no body to lose. */
-const REPEATABLE: ReadonlySet<string> = new Set(["GET", "HEAD", "OPTIONS"]);
 /** Methods whose requests have no body to pass on (RFC 9110 section 9.3.1); the platform refuses to send one. */
 const BODILESS: ReadonlySet<string> = new Set(["GET", "HEAD"]);
 const SWITCHING_PROTOCOLS = 101;
 
-/** What the upstream gets. */
+/** What an upstream gets, whichever it will be. */
 export interface UpstreamRequest {
-  readonly url: string;
+  readonly method: string;
+  /** Path and query, to be put behind the upstream's URL. */
+  readonly target: string;
+  /** All but the body. */
   readonly init: RequestInit;
+  readonly body: ReadableStream | null;
+  /** Of the body, in bytes; undefined where the client did not say. */
+  readonly length: number | undefined;
+}
+
+/** What the gateway adds to messages that pass. */
+export interface Passage {
+  readonly requestId: string;
+  /** Its member of `Via`. */
+  readonly via: string;
 }
 
 /**
- * The request the upstream gets, as `fetch` takes it: every object of the platform that is made on the way costs as much as all
- * the work of ours, so none is.
+ * The request an upstream gets, as `fetch` takes it: every object of the platform that is made on the way costs as much as all the work of
+ * ours, so none is. Throws an {@link UpstreamFault} when its body announces that it is too large.
  */
 export function upstreamRequest(
   request: Request,
   candidate: Candidate,
-  route: Route,
+  plan: RoutePlan,
   identity: IdentityHeaders,
-  requestId: string,
+  passage: Passage,
 ): UpstreamRequest {
   const { method, path, search } = candidate;
+  const headers = upstreamHeaders(request, candidate, identity, passage);
+  const body = BODILESS.has(method) ? null : request.body;
+  const announced = headers["content-length"];
+  const length = body && announced !== undefined ? Number(announced) : undefined;
+  if (length !== undefined && plan.requestBytesMax !== undefined && length > plan.requestBytesMax)
+    throw new UpstreamFault("request_too_large");
   const init: RequestInit = {
     method,
-    headers: upstreamHeaders(request, candidate, identity, requestId),
+    headers,
     redirect: "manual",
     // Past the platform's cache: without the caller's key in the request it would serve one caller's answer to another.
     cache: "no-store",
   };
-  if (!BODILESS.has(method)) init.body = request.body;
-  // Its end will be waited for: the bytes must be those that come.
-  if (route.limits?.some(comesBack)) init.encodeResponseBody = "manual";
-  return { url: route.upstream + path + search, init };
+  // What code reads of a body, or waits for the end of, would else be decoded, and encoded again for the client.
+  if (plan.isRead) init.encodeResponseBody = "manual";
+  return { method, target: path + search, init, body, length };
 }
 
 /**
- * Sends the request; once more if the connection broke and nothing can have been lost: an upstream that closes a kept-alive
- * connection at the wrong moment is not the client's business. Rejects when there is no answer.
+ * The response the client gets. That of a WebSocket passes as it is. Throws an {@link UpstreamFault} when the upstream's is no final answer, or
+ * announces a body that is too large; `wasCut` hears of what goes wrong later.
  */
-export async function send({ url, init }: UpstreamRequest, method: string, fetch: Fetch): Promise<Response> {
-  if (!REPEATABLE.has(method) || init.body) return fetch(url, init);
-  try {
-    return await fetch(url, init);
-  } catch {
-    return fetch(url, init);
-  }
-}
-
-/** The response the client gets, or undefined when the upstream's is no final answer. That of a WebSocket passes as it is. */
-export function clientResponse(upstream: Response, requestId: string): Response | undefined {
+export function clientResponse(upstream: Response, plan: RoutePlan, { requestId, via }: Passage, wasCut: (cut: Cut) => void): Response {
   const { status } = upstream;
-  if (status < 200) return status === SWITCHING_PROTOCOLS ? upstream : undefined;
-  const response = new Response(upstream.body, upstream);
+  if (status === SWITCHING_PROTOCOLS) return upstream;
+  if (status < 200) throw new UpstreamFault("upstream_invalid");
+  const response = plan.watch ? watchedResponse(upstream, plan.watch, wasCut) : new Response(upstream.body, upstream);
   const { headers } = response;
   for (const name of RESPONSE_HEADERS_REMOVED) headers.delete(name);
+  headers.append("Via", via);
   headers.set("Portcullis-Request-Id", requestId);
   return response;
 }
@@ -71,20 +81,34 @@ function upstreamHeaders(
   request: Request,
   { method, isHttps }: Candidate,
   identity: IdentityHeaders,
-  requestId: string,
+  { requestId, via }: Passage,
 ): Record<string, string> {
   const headers: Record<string, string> = { ...identity };
-  headers["x-forwarded-proto"] = isHttps ? "https" : "http";
-  headers["portcullis-request-id"] = requestId;
+  let host: string | undefined;
+  let address: string | undefined;
   // Names are in lower case here, and what came several times has been joined.
   request.headers.forEach((value, name) => {
-    if (passesUpstream(name)) headers[name] = value;
-    else if (name === "host") headers["x-forwarded-host"] = value;
-    else if (name === "upgrade" && value.toLowerCase() === "websocket") headers["upgrade"] = value;
-    // The platform's own word; it passes as it is, too.
-    if (name === "cf-connecting-ip") headers["x-forwarded-for"] = value;
+    const rule = ruleOf(name);
+    if (rule === "pass") headers[name] = value;
+    else if (rule === "host") host = value;
+    else if (rule === "cookie") headers[name] = cookiesOf(value);
+    else if (rule === "address") headers[name] = address = value;
+    else if (rule === "upgrade" && value.toLowerCase() === "websocket") headers[name] = value;
   });
-  headers["via"] = headers["via"] === undefined ? VIA : `${headers["via"]}, ${VIA}`;
+  headers["forwarded"] = forwardedOf(address, host, isHttps);
+  if (address !== undefined) headers["x-forwarded-for"] = address;
+  if (host !== undefined) headers["x-forwarded-host"] = host;
+  headers["x-forwarded-proto"] = isHttps ? "https" : "http";
+  headers["via"] = headers["via"] === undefined ? via : `${headers["via"]}, ${via}`;
+  headers["portcullis-request-id"] = requestId;
   if (BODILESS.has(method)) delete headers["content-length"];
   return headers;
+}
+
+/** Where two Cookie headers were joined like any other list: a comma before what looks like a cookie (RFC 6265 section 4.2.1 has no other use for one). */
+const JOINED = /, (?=[!#$%&'*+\-.^_`|~0-9A-Za-z]+=)/g;
+
+/** Several Cookie headers as the one that servers understand (RFC 9113 section 8.2.3 for the same case). */
+function cookiesOf(value: string): string {
+  return value.includes(", ") ? value.replace(JOINED, "; ") : value;
 }

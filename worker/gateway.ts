@@ -12,16 +12,20 @@ import { mintRequestId } from "../core/request-id.ts";
 import { KEY_SET_PATH, keySetResponse } from "./assertion-keys.ts";
 import { candidateOf } from "./candidate.ts";
 import type { GatewayConfiguration } from "./configuration.ts";
-import { decisionHeader, decisionLine } from "./decision-report.ts";
-import { clientResponse, send, upstreamRequest, type UpstreamRequest } from "./forward.ts";
+import { cutLine, decisionHeader, decisionLine, type Cut } from "./decision-report.ts";
+import { clientResponse, upstreamRequest, type Passage } from "./forward.ts";
 import { LedgerAccess, type Asker } from "./ledger-access.ts";
 import { Limits } from "./limits.ts";
 import type { GatewayPorts, RequestContext } from "./ports.ts";
 import { refusalResponse } from "./refusal.ts";
 import { ReplicaChoice } from "./replica-choice.ts";
+import { RoutePlans, type FetchOf } from "./route-plan.ts";
+import { send } from "./send.ts";
 import { Timing } from "./timing.ts";
+import { UpstreamFault } from "./upstream-fault.ts";
 import { NOBODY, UpstreamIdentity, type IdentityHeaders } from "./upstream-identity.ts";
 import { UsageCounter, usagePorts } from "./usage-counter.ts";
+import { viaOf } from "./via.ts";
 
 /** What a Worker's `fetch` handler calls. */
 export interface Gateway {
@@ -39,6 +43,8 @@ interface Isolate {
   readonly identity: UpstreamIdentity;
   readonly limits: Limits;
   readonly usage: UsageCounter;
+  readonly plans: RoutePlans;
+  readonly via: string;
 }
 
 /** A gateway with its own isolate memory. All I/O goes through the ports. */
@@ -49,7 +55,9 @@ export function createGateway(configuration: GatewayConfiguration, ports: Gatewa
   const identity = new UpstreamIdentity(configuration.identity);
   const limits = new Limits(ports);
   const usage = new UsageCounter(usagePorts(configuration, ports), configuration.cells);
-  const isolate: Isolate = { configuration, ports, edge, ledger, replica, identity, limits, usage };
+  const plans = new RoutePlans(upstreamFetches(configuration, ports));
+  const via = viaOf(configuration.viaName);
+  const isolate: Isolate = { configuration, ports, edge, ledger, replica, identity, limits, usage, plans, via };
   return { fetch: (request, context) => new Exchange(request, context, isolate).answer() };
 }
 
@@ -149,19 +157,19 @@ class Exchange {
   }
 
   async #forward(candidate: Candidate, allowed: Allowed): Promise<Response> {
-    let outgoing: UpstreamRequest;
+    const { plans, usage, ports, via } = this.#isolate;
+    const passage: Passage = { requestId: this.#requestId, via };
     try {
-      outgoing = upstreamRequest(this.#request, candidate, allowed.route, await this.#identityOf(allowed), this.#requestId);
+      const plan = plans.of(allowed.route);
+      const outgoing = upstreamRequest(this.#request, candidate, plan, await this.#identityOf(allowed), passage);
+      usage.used(allowed, this.#context);
+      const answer = await this.#timing.span("upstream", () => send(outgoing, plan, ports.now));
+      return this.#finish(
+        allowed,
+        clientResponse(answer, plan, passage, (cut) => this.#wasCut(allowed, cut)),
+      );
     } catch (error) {
-      return this.#refuse({ ...allowed, ...internalError(error) });
-    }
-    try {
-      this.#isolate.usage.used(allowed, this.#context);
-      const answer = await this.#timing.span("upstream", () => send(outgoing, candidate.method, this.#isolate.ports.fetch));
-      const response = clientResponse(answer, this.#requestId);
-      return response ? this.#finish(allowed, response) : this.#unreachable(allowed, "InterimResponse");
-    } catch (error) {
-      return this.#unreachable(allowed, nameOf(error));
+      return this.#refuse({ ...allowed, ...(error instanceof UpstreamFault ? faultOf(error) : internalError(error)) });
     }
   }
 
@@ -170,8 +178,8 @@ class Exchange {
     return record ? identity.headersOf({ record, route }, ports.now(), this.#context) : NOBODY;
   }
 
-  #unreachable({ route, basis, record }: Allowed, cause: string): Response {
-    return this.#refuse({ reason: "upstream_unreachable", cause, route, ...(basis && { basis }), ...(record && { record }) });
+  #wasCut({ route }: Allowed, cut: Cut): void {
+    this.#isolate.ports.log(cutLine({ requestId: this.#requestId, route: route.name, cut }), this.#context);
   }
 
   #finish(decision: Decision, response: Response): Response {
@@ -191,6 +199,19 @@ class Exchange {
     if (configuration.decisionHeader) response.headers.set("Portcullis-Decision", decisionHeader(decision));
     return response;
   }
+}
+
+/** How the upstreams of routes are reached. */
+function upstreamFetches({ upstreamServices }: GatewayConfiguration, ports: GatewayPorts): FetchOf {
+  return (service) => {
+    if (service === undefined) return ports.fetch;
+    return upstreamServices.has(service) ? ports.fetchService(service) : () => Promise.reject(new UpstreamFault("upstream_misconfigured"));
+  };
+}
+
+/** The refusal for what went wrong on the way to the upstream. */
+function faultOf({ reason, cause }: UpstreamFault): Refused {
+  return cause === undefined ? { reason } : { reason, cause: nameOf(cause) };
 }
 
 /** The refusal for a fault of our own. */

@@ -43,23 +43,36 @@ const REQUEST_HEADER_PREFIXES_REMOVED = ["portcullis-", "x-forwarded-", "proxy-"
  */
 export const RESPONSE_HEADERS_REMOVED = ["keep-alive", "proxy-connection", "trailer", "upgrade"] as const;
 
-/** How the gateway names itself in `Via` on requests, as a gateway must; on responses it need not (RFC 9110 section 7.6.3). */
-export const VIA = "1.1 portcullis";
+/**
+ * What becomes of a request header: it passes, or does not, or it needs another look. `host` and `upgrade` do not pass as they are; `address` and
+ * `cookie` do.
+ */
+export type HeaderRule = "pass" | "drop" | "host" | "upgrade" | "address" | "cookie";
 
-/** Names that have been judged; the same few come with every request. */
-const judged = new Map<string, boolean>();
+const SPECIAL: Readonly<Record<string, HeaderRule>> = {
+  host: "host",
+  upgrade: "upgrade",
+  // The platform's own word on who the client is.
+  "cf-connecting-ip": "address",
+  cookie: "cookie",
+};
+
+/** Rules of names that have been judged; the same few come with every request. */
+const judged = new Map<string, HeaderRule>();
 const JUDGED_MAX = 1_000;
 
-/** Whether a request header of this lower-case name is passed on. */
-export function passesUpstream(name: string): boolean {
+/** The rule for a request header of this lower-case name. */
+export function ruleOf(name: string): HeaderRule {
   const known = judged.get(name);
   if (known !== undefined) return known;
-  const passes = judge(name);
-  if (judged.size < JUDGED_MAX) judged.set(name, passes);
-  return passes;
+  const rule = judge(name);
+  if (judged.size < JUDGED_MAX) judged.set(name, rule);
+  return rule;
 }
 
-function judge(name: string): boolean {
+function judge(name: string): HeaderRule {
+  if (Object.hasOwn(SPECIAL, name)) return SPECIAL[name] ?? "drop";
   const read = name.replace(/[^a-z0-9]/g, "-");
-  return !REQUEST_HEADERS_REMOVED.has(read) && !REQUEST_HEADER_PREFIXES_REMOVED.some((prefix) => read.startsWith(prefix));
+  const isRemoved = REQUEST_HEADERS_REMOVED.has(read) || REQUEST_HEADER_PREFIXES_REMOVED.some((prefix) => read.startsWith(prefix));
+  return isRemoved ? "drop" : "pass";
 }

@@ -32,6 +32,10 @@ export function platformPorts(bindings: GatewayBindings): GatewayPorts {
     ledger: bindings.LEDGER_READER,
     limiters: bindings.LIMITER_ACCESS,
     fetch: (url, init) => fetch(url, init),
+    fetchService: (name) => {
+      const service = Reflect.get(bindings, name) as Fetcher;
+      return (url, init) => service.fetch(url, init);
+    },
     now: () => Date.now(),
     randomUuid: () => crypto.randomUUID(),
     log: (line, context) => lines.add(line, context),

@@ -25,8 +25,10 @@ export interface GatewayPorts {
   readonly ledger: LedgerReader;
   /** Where units of limits are leased. */
   readonly limiters: LimiterAccess;
-  /** Towards the upstream. */
+  /** Over the network. */
   readonly fetch: Fetch;
+  /** Towards an upstream that is bound as a service, by the name of the binding. Only names that the settings allow are asked for. */
+  readonly fetchService: (name: string) => Fetch;
   /** Milliseconds since the epoch. */
   readonly now: () => number;
   /** A fresh random UUID (RFC 9562 section 5.4). */

@@ -1,11 +1,16 @@
-/** The answer to a refused request: RFC 9457 problem details, with an RFC 6750 challenge where a key is at issue. */
+/**
+ * The answer to a refused request: RFC 9457 problem details, with an RFC 6750 challenge where a key is at issue, and an RFC 9209
+ * Proxy-Status, by which it can be told from the upstream's own errors.
+ */
 import type { MissingPermissions } from "../core/authorize.ts";
 import type { LimitReport } from "../core/limits/headers.ts";
-import { TOLD, type Reason, type Told } from "../core/reason.ts";
+import { TOLD, type ProxyError, type Reason, type Told } from "../core/reason.ts";
 
 /** Name of the protection space in challenges (RFC 9110 section 11.5). */
 const REALM = "portcullis";
 const RETRY_AFTER_S = "1";
+/** Name of the gateway in Proxy-Status. */
+const PROXY = "portcullis";
 
 /** What a refusal says beyond its reason. */
 interface RefusalContext {
@@ -56,7 +61,14 @@ function prepare(told: Told): Prepared {
   const challenge = told.challenge === undefined ? "" : challengeOf(told.challenge, told.title);
   if (challenge !== "") headers.set("WWW-Authenticate", challenge);
   if (told.status === 503) headers.set("Retry-After", RETRY_AFTER_S);
+  headers.set("Proxy-Status", `${PROXY};error=${told.proxyError ?? proxyErrorOf(told.status)};details="${told.code}"`);
   return { status: told.status, bodyHead: JSON.stringify(problem).slice(0, -1), headers, challenge };
+}
+
+/** RFC 9209 section 2.3: all answers that are the gateway's own say so, and why. */
+function proxyErrorOf(status: Told["status"]): ProxyError {
+  if (status >= 500) return "proxy_internal_error";
+  return status === 401 || status === 403 ? "http_request_denied" : "http_request_error";
 }
 
 /** RFC 6750 section 3: no error code where there was no credential. */

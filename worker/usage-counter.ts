@@ -140,7 +140,13 @@ export class UsageCounter {
 
 /** Reasons for which a request that was passed on has no answer of the upstream. */
 type ReasonOfUpstream = Extract<Reason, `upstream_${string}`>;
-const OF_UPSTREAM: Readonly<Record<ReasonOfUpstream, true>> = { upstream_unreachable: true };
+const OF_UPSTREAM: Readonly<Record<ReasonOfUpstream, true>> = {
+  upstream_unreachable: true,
+  upstream_timeout: true,
+  upstream_invalid: true,
+  upstream_response_too_large: true,
+  upstream_misconfigured: true,
+};
 
 function isOfUpstream(reason: Reason): boolean {
   return Object.hasOwn(OF_UPSTREAM, reason);

@@ -2,6 +2,7 @@
  * The test Worker: the control plane as it is, with the ledger's KV and the ways between its objects behind fault switches. Every answer
  * of every test is held against the published document on its way out.
  */
+import { WorkerEntrypoint } from "cloudflare:workers";
 import controlPlane from "../../control-plane/index.ts";
 import { LedgerReplica as RealLedgerReplica } from "../../control-plane/ledger-replica.ts";
 import type { CommandEnvelope, Outcome } from "../../control-plane/ledger/command.ts";
@@ -39,6 +40,14 @@ export default {
   },
   queue: controlPlane.queue,
 };
+
+/** A customer's API that is bound as a service: says what it got. */
+export class CustomerApi extends WorkerEntrypoint {
+  override async fetch(request: Request): Promise<Response> {
+    const { method, url, headers } = request;
+    return Response.json({ method, url, body: await request.text(), assertion: headers.get("portcullis-assertion") });
+  }
+}
 
 /** The ledger, which may refuse the catalogue or a lease, and may die. */
 export class Ledger extends RealLedger {

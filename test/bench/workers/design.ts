@@ -12,7 +12,10 @@ import { mintRequestId } from "../../../core/request-id.ts";
 import { candidateOf } from "../../../worker/candidate.ts";
 import { gatewayConfiguration } from "../../../worker/configuration.ts";
 import { decisionLine } from "../../../worker/decision-report.ts";
-import { clientResponse, send, upstreamRequest } from "../../../worker/forward.ts";
+import { clientResponse, upstreamRequest } from "../../../worker/forward.ts";
+import { RoutePlans } from "../../../worker/route-plan.ts";
+import { send } from "../../../worker/send.ts";
+import { viaOf } from "../../../worker/via.ts";
 import { NOBODY, UpstreamIdentity } from "../../../worker/upstream-identity.ts";
 import { platformPorts } from "../../../worker/platform-ports.ts";
 import { refusalResponse } from "../../../worker/refusal.ts";
@@ -25,6 +28,7 @@ export const ports = platformPorts(env);
 /** Counts what the ledger and KV are asked. */
 export const calls = { kv: 0, ledger: 0 };
 const configuration = gatewayConfiguration(env);
+const plans = new RoutePlans(() => ports.fetch);
 const identity = new UpstreamIdentity(configuration.identity);
 /** The record last found of a token: what is made from a record once is made once in all designs. */
 const found = new Map<string, KeyRecord>();
@@ -79,6 +83,8 @@ async function answer(
     return refusalResponse("reason" in decision ? decision.reason : "internal_error", { requestId, method: request.method });
   const { record, route } = decision;
   const said = record ? await identity.headersOf({ record, route }, Date.now(), context) : NOBODY;
-  const upstream = await send(upstreamRequest(request, candidate, route, said, requestId), candidate.method, ports.fetch);
-  return clientResponse(upstream, requestId) ?? refusalResponse("upstream_unreachable", { requestId, method: request.method });
+  const plan = plans.of(route);
+  const passage = { requestId, via: viaOf(configuration.viaName) };
+  const upstream = await send(upstreamRequest(request, candidate, plan, said, passage), plan, Date.now);
+  return clientResponse(upstream, plan, passage, () => {});
 }

@@ -1,0 +1,81 @@
+/** Sending a request to an upstream: in time, and once more where nothing can have been lost. */
+import { DeadlineError, withDeadline } from "../platform/deadline.ts";
+import type { UpstreamRequest } from "./forward.ts";
+import { outgoingBody } from "./request-body.ts";
+import type { RoutePlan } from "./route-plan.ts";
+import { noteAnswer, noteFailure, type Target } from "./upstream-choice.ts";
+import { UpstreamFault } from "./upstream-fault.ts";
+
+/** Methods that do the same when they are sent twice (RFC 9110 section 9.2.2). */
+const IDEMPOTENT: ReadonlySet<string> = new Set(["GET", "HEAD", "OPTIONS", "PUT", "DELETE"]);
+const NONE: readonly Target[] = [];
+
+/** The upstream's answer, as far as its head. Rejects with an {@link UpstreamFault} when there is none. */
+export async function send(outgoing: UpstreamRequest, plan: RoutePlan, now: () => number): Promise<Response> {
+  const target = plan.upstreams.choose(now(), NONE);
+  if (!target) throw new UpstreamFault("upstream_misconfigured");
+  if (outgoing.body) return sendOnce(outgoing, outgoing.body, target, plan);
+  try {
+    return await attempt(outgoing, target, plan, now);
+  } catch (error) {
+    return sendAgain(outgoing, plan, now, [target], error);
+  }
+}
+
+/** A body can be read only once, so it is not sent again; and what goes wrong with it may be the client's fault, and says nothing of the upstream. */
+async function sendOnce(outgoing: UpstreamRequest, body: ReadableStream, target: Target, plan: RoutePlan): Promise<Response> {
+  const { stream, taken, isTooLarge } = outgoingBody(body, outgoing.length, plan);
+  try {
+    const call = target.fetch(target.base + outgoing.target, { ...outgoing.init, body: stream });
+    const ms = plan.firstByteAfterBodyMs;
+    if (ms === undefined || !taken) return await call;
+    // A slow client is not a slow upstream: its time starts when it has the whole request.
+    return (await Promise.race([call, taken])) ?? (await withDeadline(call, ms));
+  } catch (error) {
+    throw isTooLarge() ? new UpstreamFault("request_too_large") : faultOf(error);
+  }
+}
+
+/**
+ * An upstream that closes a kept-alive connection at the wrong moment is not the client's business. With several upstreams it is another one's
+ * turn each time; with one, what it did not answer in time is not sent again, which would only take twice as long.
+ */
+async function sendAgain(
+  outgoing: UpstreamRequest,
+  plan: RoutePlan,
+  now: () => number,
+  tried: Target[],
+  first: unknown,
+): Promise<Response> {
+  const { upstreams } = plan;
+  let error = first;
+  for (let left = IDEMPOTENT.has(outgoing.method) ? plan.retries : 0; left > 0; left -= 1) {
+    if (upstreams.isSingle && error instanceof DeadlineError) break;
+    const target = upstreams.choose(now(), tried);
+    if (!target) break;
+    tried.push(target);
+    try {
+      return await attempt(outgoing, target, plan, now);
+    } catch (another) {
+      error = another;
+    }
+  }
+  throw faultOf(error);
+}
+
+/** One try without a body. What comes of it is the upstream's doing, and is noted. */
+async function attempt(outgoing: UpstreamRequest, target: Target, plan: RoutePlan, now: () => number): Promise<Response> {
+  try {
+    const answer = await withDeadline(target.fetch(target.base + outgoing.target, outgoing.init), plan.firstByteMs);
+    noteAnswer(target);
+    return answer;
+  } catch (error) {
+    noteFailure(target, now());
+    throw error;
+  }
+}
+
+function faultOf(error: unknown): UpstreamFault {
+  if (error instanceof UpstreamFault) return error;
+  return new UpstreamFault(error instanceof DeadlineError ? "upstream_timeout" : "upstream_unreachable", { cause: error });
+}
