@@ -222,6 +222,15 @@ export const MIGRATIONS: readonly (string | ((sql: SqlStorage) => void))[] = [
   `,
   // When keys' permissions were last used.
   KEY_USES_SCHEMA,
+  // Who was given a secret of a platform key by rotating it.
+  `
+  CREATE TABLE secret_receivers (
+    key_id TEXT NOT NULL, actor_type TEXT NOT NULL, actor_id TEXT NOT NULL, PRIMARY KEY (key_id, actor_type, actor_id)
+  ) STRICT, WITHOUT ROWID;
+  INSERT OR IGNORE INTO secret_receivers
+    SELECT e.subject, e.actor_type, e.actor_id FROM entries e JOIN api_keys k ON k.id = e.subject
+    WHERE e.type = 'api_key.rotated' AND k.organization_id = 'org_platform';
+  `,
 ];
 
 /** Brings the cell's schema up to date. Call before anything else touches storage. */
