@@ -95,10 +95,8 @@ function lookAtKey(sql: SqlStorage, id: string, nowMs: number): boolean {
   }
   const policy = policyOf(sql, key.organization_id);
   const memory = remembered(sql, key, nowMs);
-  const { moments, nextMs } = lookAt(policy, onCalendar(sql, key, memory), nowMs);
+  const { moments, nextMs, idle_end_told_ms } = lookAt(policy, onCalendar(sql, key, memory), nowMs);
   for (const moment of moments) happen(sql, key, moment, policy.idle_days_max, nowMs);
-  const warned = moments.find((moment) => moment.type === "idle");
-  const idle_end_told_ms = warned ? warned.disabled_at_ms : memory.idle_end_told_ms;
   writeSchedule(sql, id, { memory: { ...memory, told_until_ms: nowMs, idle_end_told_ms }, dueAtMs: nextMs });
   return moments.some(({ type }) => type === "disabled_for_idleness");
 }

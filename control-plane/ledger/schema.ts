@@ -222,7 +222,7 @@ export const MIGRATIONS: readonly (string | ((sql: SqlStorage) => void))[] = [
   `,
   // When keys' permissions were last used.
   KEY_USES_SCHEMA,
-  // Who was given a secret of a platform key by rotating it.
+  // Who was given a secret of a platform key by rotating it; since when owners, organizations or memberships, are no longer kept from using their keys.
   `
   CREATE TABLE secret_receivers (
     key_id TEXT NOT NULL, actor_type TEXT NOT NULL, actor_id TEXT NOT NULL, PRIMARY KEY (key_id, actor_type, actor_id)
@@ -230,6 +230,8 @@ export const MIGRATIONS: readonly (string | ((sql: SqlStorage) => void))[] = [
   INSERT OR IGNORE INTO secret_receivers
     SELECT e.subject, e.actor_type, e.actor_id FROM entries e JOIN api_keys k ON k.id = e.subject
     WHERE e.type = 'api_key.rotated' AND k.organization_id = 'org_platform';
+
+  CREATE TABLE owner_releases (id TEXT PRIMARY KEY, at_ms INTEGER NOT NULL) STRICT, WITHOUT ROWID;
   `,
 ];
 

@@ -209,6 +209,54 @@ describe("a key that nobody uses", () => {
     await pass(organizationId, 30 * DAY_MS);
     expect(await typesOf(key, organizationId)).toEqual(["api_key.idle"]);
   });
+
+  it.each(["suspended", "inactive"])("is not blamed for a time of being %s that nobody looked into", async (kept) => {
+    stopTime();
+    const organizationId = await organizationWith(policy);
+    const { userId, membershipId } = await installation.member(organizationId, "member");
+    const key = await installation.userKey(userId, organizationId, []);
+    const membership = `/user_management/organization_memberships/${membershipId}`;
+    const [keep, release] = {
+      suspended: [
+        ["POST", `/organizations/${organizationId}/suspend`],
+        ["POST", `/organizations/${organizationId}/resume`],
+      ] as const,
+      inactive: [
+        ["PUT", `${membership}/deactivate`],
+        ["PUT", `${membership}/reactivate`],
+      ] as const,
+    }[kept as "suspended"];
+    await pass(organizationId, 2 * DAY_MS);
+    await installation.must(...keep, {});
+    await pass(organizationId, 20 * DAY_MS);
+    await installation.must(...release, {});
+    // Only who was kept from it begins anew.
+    await pass(organizationId, DAY_MS);
+    await installation.must(...release, {});
+    await pass(organizationId, 22 * DAY_MS);
+    expect(await typesOf(key, organizationId)).toEqual([]);
+    await pass(organizationId, MINUTE_MS);
+    expect(await typesOf(key, organizationId)).toEqual(["api_key.idle"]);
+  });
+
+  it("is warned anew when the rule it was warned of was lifted and comes back", async () => {
+    stopTime();
+    const organizationId = await organizationWith({ ...policy, expiry_notice_days: [] });
+    const key = await installation.key(organizationId, [], { expires_at: inDays(300) });
+    await pass(organizationId, 23 * DAY_MS + MINUTE_MS);
+    const path = `/organizations/${organizationId}/api_key_policy`;
+    for (const lifted of [{ idle_days_max: null }, { idle_days_max: 90 }]) {
+      await installation.must("PUT", path, { ...policy, ...lifted, expiry_notice_days: [] });
+      await sweep(organizationId);
+      await pass(organizationId, 10 * DAY_MS);
+      await installation.must("PUT", path, { ...policy, expiry_notice_days: [] });
+      await sweep(organizationId);
+      expect(await read(key)).toMatchObject({ disabled_at: null });
+    }
+    expect(await typesOf(key, organizationId)).toEqual(["api_key.idle", "api_key.idle", "api_key.idle"]);
+    await pass(organizationId, 7 * DAY_MS);
+    expect(await typesOf(key, organizationId)).toEqual(["api_key.idle", "api_key.idle", "api_key.idle", "api_key.disabled"]);
+  });
 });
 
 describe("many keys", () => {
