@@ -74,6 +74,56 @@ const read = ({ id }: IssuedKey) => installation.must("GET", `/api_keys/${id}`);
 const use = ({ id }: IssuedKey, organizationId: string) =>
   inCell(organizationId, (sql) => void sql.exec("UPDATE tokens SET last_used_at_ms = ? WHERE key_id = ?", Date.now(), id));
 
+describe("the overlap of a rotation", () => {
+  const rotate = (key: IssuedKey, overlap_seconds: number) => installation.must("POST", `/api_keys/${key.id}/rotate`, { overlap_seconds });
+  const endings = async (key: IssuedKey, organizationId: string) =>
+    (await typesOf(key, organizationId)).filter((type) => type === "api_key.previous_secret_expired");
+
+  it("is told of when it ends, once, by an alarm that is set for just then", async () => {
+    stopTime();
+    const organizationId = await installation.organization();
+    const key = await installation.key(organizationId, []);
+    await rotate(key, 3_600);
+    const endsAtMs = Date.now() + 3_600_000;
+    await pass(organizationId, 3_600_000 - 1);
+    expect(await endings(key, organizationId)).toEqual([]);
+    expect(await alarmOf(organizationId)).toBeLessThanOrEqual(endsAtMs);
+    await kill(ledgerOf(organizationId));
+    await pass(organizationId, 1);
+    expect(await endings(key, organizationId)).toHaveLength(1);
+    await kill(ledgerOf(organizationId));
+    await pass(organizationId, DAY_MS);
+    expect(await endings(key, organizationId)).toHaveLength(1);
+    const { data } = await installation.must("GET", `/events?events=api_key.previous_secret_expired&organization_id=${organizationId}`);
+    expect(data).toMatchObject([
+      { data: { id: key.id, previous_secret: { expires_at: new Date(endsAtMs).toISOString() } }, context: { actor: { source: "system" } } },
+    ]);
+    // The next one is told of, too.
+    await rotate(key, 60);
+    await pass(organizationId, MINUTE_MS);
+    expect(await endings(key, organizationId)).toHaveLength(2);
+  });
+
+  it("that something else ended before is not told of again", async () => {
+    stopTime();
+    const organizationId = await installation.organization();
+    const [revoked, rotatedAgain, keyRevoked, keyExpired] = [
+      await installation.key(organizationId, []),
+      await installation.key(organizationId, []),
+      await installation.key(organizationId, []),
+      await installation.key(organizationId, [], { expires_at: new Date(Date.now() + MINUTE_MS).toISOString() }),
+    ];
+    const keys = [revoked, rotatedAgain, keyRevoked, keyExpired];
+    for (const key of keys) await rotate(key, 3_600);
+    await installation.must("DELETE", `/api_keys/${revoked.id}/previous_secret`);
+    await rotate(rotatedAgain, 0);
+    await installation.must("DELETE", `/api_keys/${keyRevoked.id}`);
+    await pass(organizationId, 3_600_000);
+    for (const key of keys) expect(await endings(key, organizationId)).toEqual([]);
+    expect(await inCell(organizationId, (sql) => sql.exec("SELECT * FROM ending_secrets").toArray())).toEqual([]);
+  });
+});
+
 describe("the end of a key", () => {
   it("is announced, and told when it comes, by alarms that are set for just then", async () => {
     stopTime();
@@ -292,6 +342,8 @@ describe("many keys", () => {
       [
         "SELECT key_id FROM api_key_schedule WHERE due_at_ms <= 1 ORDER BY due_at_ms LIMIT 100",
         "SELECT min(due_at_ms) AS due FROM api_key_schedule",
+        "SELECT * FROM ending_secrets WHERE ends_at_ms <= 1 ORDER BY ends_at_ms LIMIT 100",
+        "SELECT min(ends_at_ms) AS due FROM ending_secrets",
         "SELECT * FROM api_key_requests WHERE status IN ('pending', 'approved') AND expires_at_ms <= 1 ORDER BY expires_at_ms LIMIT 100",
         "SELECT min(expires_at_ms) AS due FROM api_key_requests WHERE status IN ('pending', 'approved')",
         "SELECT 1 FROM api_keys WHERE organization_id = 'o' AND owner_type = 'user' AND user_id IS 'u' AND revoked_seq IS NULL AND expires_at_ms > 1",
