@@ -7,6 +7,8 @@ import { DAY_MS, type ApiKeyPolicy } from "./api-key-policy.ts";
 const MINUTE_MS = 60_000;
 /** That a key was used is known within this. */
 const USAGE_KNOWN_WITHIN_MS = MINUTE_MS;
+/** The warning, where one is wanted, of a key that may be idle for a single day. */
+const SHORTEST_WARNING_DAYS = 0.5;
 
 /** A key as its calendar is made of it. Times are ms since the epoch. */
 export interface KeyOnCalendar {
@@ -61,17 +63,20 @@ function lookAhead(noticeDays: readonly number[], expiresAtMs: number, toldUntil
 
 /**
  * A warning holds for the moment it named. If by now the key may go unused for longer than that, because it was used or the policy has changed,
- * it is void for good, and there will be another one. Nobody is disabled sooner after a warning than the policy says, however late it came.
+ * it is void for good, and there will be another one. Nobody is disabled sooner after a warning than the policy says, however late it came. Who
+ * looks late at the end was away, and may hear only now that the key was used: it has a minute more.
  */
 function lookForUse(policy: ApiKeyPolicy, key: KeyOnCalendar, nowMs: number): KeyLook {
   const { idle_days_max, idle_warning_days } = policy;
   if (idle_days_max === null) return NOTHING;
   const limitMs = key.unused_since_ms + idle_days_max * DAY_MS + USAGE_KNOWN_WITHIN_MS;
-  const warningMs = Math.min(idle_warning_days, idle_days_max - 1) * DAY_MS;
+  const warningMs = Math.min(idle_warning_days, Math.max(idle_days_max - 1, SHORTEST_WARNING_DAYS)) * DAY_MS;
   const toldMs = key.idle_end_told_ms;
   if (warningMs === 0 || (toldMs !== null && toldMs >= limitMs)) {
-    const endMs = warningMs === 0 ? limitMs : (toldMs ?? limitMs);
+    const endMs = Math.max(limitMs, toldMs ?? 0);
     if (endMs > nowMs) return { ...NOTHING, nextMs: endMs, idle_end_told_ms: toldMs };
+    const heardOfByMs = nowMs + USAGE_KNOWN_WITHIN_MS;
+    if (nowMs > endMs + MINUTE_MS) return { ...NOTHING, nextMs: heardOfByMs, idle_end_told_ms: heardOfByMs };
     return { ...NOTHING, moments: [{ type: "disabled_for_idleness" }] };
   }
   if (nowMs < limitMs - warningMs) return { ...NOTHING, nextMs: limitMs - warningMs };

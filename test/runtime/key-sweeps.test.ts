@@ -230,6 +230,23 @@ describe("a key that nobody uses", () => {
     expect(await typesOf(idle, organizationId)).toEqual(["api_key.idle", "api_key.disabled", "api_key.idle", "api_key.disabled"]);
   });
 
+  it("is not disabled when the cell was away while it was used, and hears of that only when it is back", async () => {
+    stopTime();
+    const organizationId = await organizationWith(policy);
+    const [used, unused] = [await installation.key(organizationId, []), await installation.key(organizationId, [])];
+    await pass(organizationId, 23 * DAY_MS + MINUTE_MS);
+    const usedAtMs = Date.now() + 7 * DAY_MS - MINUTE_MS;
+    await pass(organizationId, 7 * DAY_MS + 60 * MINUTE_MS);
+    const [token] = await inCell(organizationId, (sql) =>
+      sql.exec<{ token_id: string }>("SELECT token_id FROM tokens WHERE key_id = ?", used.id).toArray(),
+    );
+    const uses = { secrets: [{ token_id: String(token?.token_id), at_ms: usedAtMs }], permissions: [] };
+    await ledgerOf(organizationId).noteUses(uses);
+    await pass(organizationId, MINUTE_MS);
+    expect(await typesOf(used, organizationId)).toEqual(["api_key.idle"]);
+    expect(await typesOf(unused, organizationId)).toEqual(["api_key.idle", "api_key.disabled"]);
+  });
+
   it("from before the policy is warned of first, however long it has been unused", async () => {
     stopTime();
     const organizationId = await installation.organization();
@@ -321,7 +338,7 @@ describe("many keys", () => {
         const id = newId("api_key", cellOf(organizationId));
         sql.exec(`INSERT INTO api_keys (id, ${columns.join()}) SELECT ?, ${columns.join()} FROM api_keys WHERE id = ?`, id, template);
         sql.exec("UPDATE api_keys SET created_at_ms = ? WHERE id = ?", nowMs - 31 * DAY_MS, id);
-        sql.exec("INSERT INTO api_key_schedule VALUES (?, ?, ?, 0, NULL)", id, nowMs - 250 + nth, nowMs);
+        sql.exec("INSERT INTO api_key_schedule VALUES (?, ?, ?, 0, ?)", id, nowMs - 250 + nth, nowMs, nowMs);
       }
       return receiptsIn(sql);
     });

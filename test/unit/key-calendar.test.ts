@@ -92,6 +92,21 @@ describe("a key that nobody uses", () => {
     expect(lookAt(idle, { ...warned, isEnabled: false }, at(25)).idle_end_told_ms).toBeNull();
   });
 
+  it("has a minute more when who looks was away: what it was used for meanwhile may be heard only now", () => {
+    for (const [policy, told] of [
+      [idle, at(limit)],
+      [effectivePolicy({ idle_days_max: 30, idle_warning_days: 0 }), null],
+    ] as const) {
+      const warned = { ...fresh, idle_end_told_ms: told };
+      const late = at(limit) + 2 * MINUTE_MS;
+      const postponed = late + MINUTE_MS;
+      expect(lookAt(policy, warned, late)).toEqual({ moments: [], nextMs: postponed, idle_end_told_ms: postponed });
+      expect(lookAt(policy, { ...warned, idle_end_told_ms: postponed }, postponed).moments).toEqual([{ type: "disabled_for_idleness" }]);
+      const used = { ...warned, idle_end_told_ms: postponed, unused_since_ms: at(30) };
+      expect(lookAt(policy, used, postponed).moments).toEqual([]);
+    }
+  });
+
   it("is left alone when it is disabled, or where no policy speaks of it", () => {
     expect(lookAt(idle, { ...fresh, isEnabled: false }, at(99))).toEqual({ moments: [], nextMs: null, idle_end_told_ms: null });
     expect(lookAt(notices, fresh, at(99))).toEqual({ moments: [], nextMs: null, idle_end_told_ms: null });
@@ -100,5 +115,9 @@ describe("a key that nobody uses", () => {
   it("is disabled without a warning where none is wanted, and with a short one where the rule is shorter than it", () => {
     expect(live(effectivePolicy({ idle_days_max: 30, idle_warning_days: 0 }), fresh)).toEqual([[limit, "disabled_for_idleness"]]);
     expect(live(effectivePolicy({ idle_days_max: 3, idle_warning_days: 7 }), fresh).map(([day]) => Math.floor(day))).toEqual([1, 3]);
+    expect(live(effectivePolicy({ idle_days_max: 1, idle_warning_days: 7 }), fresh)).toEqual([
+      [(DAY_MS / 2 + MINUTE_MS) / DAY_MS, "idle"],
+      [(DAY_MS + MINUTE_MS) / DAY_MS, "disabled_for_idleness"],
+    ]);
   });
 });
