@@ -7,6 +7,8 @@ import { DAY_MS, type ApiKeyPolicy } from "./api-key-policy.ts";
 const MINUTE_MS = 60_000;
 /** That a key was used is known within this. */
 const USAGE_KNOWN_WITHIN_MS = MINUTE_MS;
+/** The warning, where one is wanted, of a key that may be idle for a single day. */
+const SHORTEST_WARNING_DAYS = 0.5;
 
 /** A key as its calendar is made of it. Times are ms since the epoch. */
 export interface KeyOnCalendar {
@@ -31,19 +33,21 @@ export type KeyMoment =
 export interface KeyLook {
   readonly moments: readonly KeyMoment[];
   readonly nextMs: number | null;
+  /** The warning that holds from now on, to be remembered in place of the one before. */
+  readonly idle_end_told_ms: number | null;
 }
 
 /** Looks at a key. */
 export function lookAt(policy: ApiKeyPolicy, key: KeyOnCalendar, nowMs: number): KeyLook {
   const { expires_at_ms, told_until_ms } = key;
   if (expires_at_ms !== null && expires_at_ms <= nowMs)
-    return { moments: expires_at_ms > told_until_ms ? [{ type: "expired" }] : [], nextMs: null };
+    return { ...NOTHING, moments: expires_at_ms > told_until_ms ? [{ type: "expired" }] : [] };
   const end = expires_at_ms === null ? NOTHING : lookAhead(policy.expiry_notice_days, expires_at_ms, told_until_ms, nowMs);
   const idle = key.isEnabled ? lookForUse(policy, key, nowMs) : NOTHING;
-  return { moments: [...end.moments, ...idle.moments], nextMs: earlier(end.nextMs, idle.nextMs) };
+  return { ...idle, moments: [...end.moments, ...idle.moments], nextMs: earlier(end.nextMs, idle.nextMs) };
 }
 
-const NOTHING: KeyLook = { moments: [], nextMs: null };
+const NOTHING: KeyLook = { moments: [], nextMs: null, idle_end_told_ms: null };
 
 /** Of several notices that were missed only the last is given: it says all that the others would have. */
 function lookAhead(noticeDays: readonly number[], expiresAtMs: number, toldUntilMs: number, nowMs: number): KeyLook {
@@ -51,6 +55,7 @@ function lookAhead(noticeDays: readonly number[], expiresAtMs: number, toldUntil
   const missed = notices.filter(({ atMs }) => toldUntilMs < atMs && atMs <= nowMs).map(({ days }) => days);
   const coming = notices.map(({ atMs }) => atMs).filter((atMs) => atMs > nowMs);
   return {
+    ...NOTHING,
     moments: missed.length === 0 ? [] : [{ type: "expiring_soon", days: Math.min(...missed) }],
     nextMs: Math.min(expiresAtMs, ...coming),
   };
@@ -58,22 +63,26 @@ function lookAhead(noticeDays: readonly number[], expiresAtMs: number, toldUntil
 
 /**
  * A warning holds for the moment it named. If by now the key may go unused for longer than that, because it was used or the policy has changed,
- * there will be another one. Nobody is disabled sooner after a warning than the policy says, however late it came.
+ * it is void for good, and there will be another one. Nobody is disabled sooner after a warning than the policy says, however late it came. Who
+ * looks late at the end was away, and may hear only now that the key was used: it has a minute more.
  */
 function lookForUse(policy: ApiKeyPolicy, key: KeyOnCalendar, nowMs: number): KeyLook {
   const { idle_days_max, idle_warning_days } = policy;
   if (idle_days_max === null) return NOTHING;
   const limitMs = key.unused_since_ms + idle_days_max * DAY_MS + USAGE_KNOWN_WITHIN_MS;
-  const warningMs = Math.min(idle_warning_days, idle_days_max - 1) * DAY_MS;
+  const warningMs = Math.min(idle_warning_days, Math.max(idle_days_max - 1, SHORTEST_WARNING_DAYS)) * DAY_MS;
   const toldMs = key.idle_end_told_ms;
   if (warningMs === 0 || (toldMs !== null && toldMs >= limitMs)) {
-    const endMs = warningMs === 0 ? limitMs : (toldMs ?? limitMs);
-    return endMs <= nowMs ? { moments: [{ type: "disabled_for_idleness" }], nextMs: null } : { moments: [], nextMs: endMs };
+    const endMs = Math.max(limitMs, toldMs ?? 0);
+    if (endMs > nowMs) return { ...NOTHING, nextMs: endMs, idle_end_told_ms: toldMs };
+    const heardOfByMs = nowMs + USAGE_KNOWN_WITHIN_MS;
+    if (nowMs > endMs + MINUTE_MS) return { ...NOTHING, nextMs: heardOfByMs, idle_end_told_ms: heardOfByMs };
+    return { ...NOTHING, moments: [{ type: "disabled_for_idleness" }] };
   }
-  if (nowMs < limitMs - warningMs) return { moments: [], nextMs: limitMs - warningMs };
+  if (nowMs < limitMs - warningMs) return { ...NOTHING, nextMs: limitMs - warningMs };
   // What is late by less than a minute is on time.
   const disabled_at_ms = Math.max(limitMs, nowMs + warningMs - MINUTE_MS);
-  return { moments: [{ type: "idle", disabled_at_ms }], nextMs: disabled_at_ms };
+  return { moments: [{ type: "idle", disabled_at_ms }], nextMs: disabled_at_ms, idle_end_told_ms: disabled_at_ms };
 }
 
 function earlier(one: number | null, other: number | null): number | null {

@@ -1,9 +1,10 @@
 /**
- * Whether two callers of the control plane may be one person. A platform key may be used by whoever made it, and by whoever made that one. The
- * installation's first key made all others in the end, so having only it in common says nothing; using it does.
+ * Whether two callers of the control plane may be one person. A platform key may be used by whoever made it or rotated it, for they were
+ * given its secret, and by whoever made or rotated their key. The installation's first key made all others in the end, so having only it in
+ * common says nothing; using it does.
  */
 
-/** A caller, who made it, and so on, by id. */
+/** A caller, who made it or rotated it, and so on, by id. */
 export interface Lineage {
   readonly caller: string;
   /** The nearest first. */
@@ -12,7 +13,7 @@ export interface Lineage {
   readonly first: string | null;
 }
 
-/** Whether one of them made the other, over any number of keys, or the same caller made both. */
+/** Whether one of them had the other in hand, over any number of keys, or the same caller had both. */
 export function mayBeOnePerson(one: Lineage, other: Lineage): boolean {
   const [ones, others] = [one, other].map(({ caller, makers }) => [caller, ...makers]);
   const shared = ones?.filter((id) => others?.includes(id)) ?? [];

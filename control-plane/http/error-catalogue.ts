@@ -245,8 +245,8 @@ export const ERRORS = {
   self_approval: {
     status: 403,
     meaning:
-      "Who asked for the key is to decide on it, or somebody who may be the same person: one credential made the other, or the same one made both.",
-    remedy: "Have another admin decide, with a credential that who asked has not made.",
+      "Who asked for the key is to decide on it, or somebody who may be the same person: one credential made or rotated the other, or the same one made or rotated both.",
+    remedy: "Have another admin decide, with a credential that who asked has neither made nor rotated.",
   },
   approval_void: {
     status: 409,

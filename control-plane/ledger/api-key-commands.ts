@@ -6,6 +6,7 @@ import { endsLater } from "../../core/policy-judgement.ts";
 import { apiKeyView, unrevokedKey, type ApiKeyRow } from "./api-keys.ts";
 import type { AskedKey, Command, KeyAttributes, KeyOwner, MintedToken } from "./command.ts";
 import { holdablePermissions } from "./holdable.ts";
+import { noteImposedEnd } from "./imposed-ends.ts";
 import { missing, noteChange } from "./key-change.ts";
 import { attributeChange, writeAttributes } from "./key-attributes.ts";
 import { scheduleEnabled, scheduleFromNow } from "./key-schedule.ts";
@@ -163,6 +164,7 @@ export function expireApiKey(transaction: Transaction, command: Of<"expire_api_k
     previous_attributes: { expires_at_ms: key.expires_at_ms },
   });
   sql.exec("UPDATE api_keys SET expires_at_ms = ? WHERE id = ?", expires, command.id);
+  noteImposedEnd(transaction, key, expires);
   scheduleFromNow(sql, command.id, nowMs);
   noteChange(transaction, command.id);
   requireHoldersLeft(transaction, key);
@@ -248,6 +250,7 @@ export function insertKey(
     actor.id,
   );
   writeAttributes(sql, id, attributes);
+  noteImposedEnd(transaction, { id, user_id: userId }, expires_at_ms);
   scheduleFromNow(sql, id, nowMs);
   addSecret(transaction, id, minted, seq);
   return { ...apiKeyView(sql, id) };

@@ -53,7 +53,7 @@ export interface Catalogue {
 export interface LedgerContract {
   /** Carries a command out, or answers as it was answered before; with `untilInForce` when it is in force at every edge. Refusals are answers. */
   execute(envelope: CommandEnvelope): Promise<Outcome>;
-  /** What a command would be refused for now; null for nothing. Changes nothing. */
+  /** What a command would be refused for now; null for nothing. Changes nothing, but that a violation of a policy is recorded. */
   rehearse(envelope: CommandEnvelope): Promise<Refusal | null>;
   /** Takes the home cell's catalogue, if newer than the copy held, and answers when it is in force at every edge. */
   mirrorCatalogue(catalogue: Catalogue): Promise<void>;

@@ -96,6 +96,7 @@ export const EVENTS = {
   "api_key.updated": { data: key, means: "A key was renamed, or its permissions, end, networks, tags or metadata were changed." },
   "api_key.rotated": { data: key, means: "A key was given a new secret; the one before works until `previous_secret.expires_at`." },
   "api_key.previous_secret_revoked": { data: key, means: "Every secret of a key but the newest was ended." },
+  "api_key.previous_secret_expired": { data: key, means: "The overlap of a rotation has ended: the newest secret alone works." },
   "api_key.disabled": { data: disabledKey, means: "A key was kept from working until it is enabled." },
   "api_key.enabled": { data: key, means: "A key that was disabled works again." },
   "api_key.revoked": { data: key, means: "A key has ended: by itself, or with what it hung on, whose event comes just before." },

@@ -29,16 +29,14 @@ export function execute(storage: DurableObjectStorage, envelope: CommandEnvelope
     return storage.transactionSync(() => replay(storage.sql, envelope, nowMs) ?? perform(storage.sql, envelope, nowMs));
   } catch (error) {
     if (!(error instanceof RefusalError)) throw error;
-    const { violation } = error.refusal;
-    if (violation) storage.transactionSync(() => recordViolation(storage.sql, envelope, violation, nowMs));
-    return { ok: false, refusal: error.refusal };
+    return { ok: false, refusal: recorded(storage, envelope, error.refusal, nowMs) };
   }
 }
 
 /** Takes back what a rehearsal has done. */
 const REHEARSED = Symbol("rehearsed");
 
-/** What a command would be refused for now; null for nothing, and for one that was carried out before. Leaves no trace. */
+/** What a command would be refused for now; null for nothing, and for one that was carried out before. Leaves no more trace than a refusal: the caller is told of it. */
 export function rehearse(storage: DurableObjectStorage, envelope: CommandEnvelope, nowMs: number): Refusal | null {
   try {
     return storage.transactionSync<null>(() => {
@@ -48,9 +46,16 @@ export function rehearse(storage: DurableObjectStorage, envelope: CommandEnvelop
     });
   } catch (error) {
     if (error === REHEARSED) return null;
-    if (error instanceof RefusalError) return error.refusal;
+    if (error instanceof RefusalError) return recorded(storage, envelope, error.refusal, nowMs);
     throw error;
   }
+}
+
+/** What a policy forbade is an event; the transaction that was refused has been taken back. */
+function recorded(storage: DurableObjectStorage, envelope: CommandEnvelope, refusal: Refusal, nowMs: number): Refusal {
+  const { violation } = refusal;
+  if (violation) storage.transactionSync(() => recordViolation(storage.sql, envelope, violation, nowMs));
+  return refusal;
 }
 
 /** Whether a command was carried out before: then it only has to be answered again. */

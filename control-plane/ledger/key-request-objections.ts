@@ -1,6 +1,6 @@
 /**
  * What the platform organization's cell has to say before a request for a key is decided or collected: whether who decides may be the same
- * person as who asked, and whether who approved may still approve. Who made which key never changes; a key that has lost the permission
+ * person as who asked, and whether who approved may still approve. Who made a key, and who has rotated it, is never forgotten; a key that has lost the permission
  * since it approved is found out when the key is collected.
  */
 import { mayBeOnePerson } from "../../core/lineage.ts";
@@ -34,7 +34,7 @@ async function sameHands(
   const [requester, decider] = await Promise.all([platform.lineage({ type, id }), platform.lineage({ type: actor.type, id: actor.id })]);
   if (!mayBeOnePerson(requester, decider)) return null;
   const message =
-    "You may be who asked for this key: one of the two credentials made the other, or the same one made both. Somebody else must decide.";
+    "You may be who asked for this key: one of the two credentials made or rotated the other, or the same one made or rotated both. Somebody else must decide.";
   return { code: "self_approval", message };
 }
 

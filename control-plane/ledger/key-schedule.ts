@@ -8,6 +8,7 @@ import { lookAt, type KeyOnCalendar } from "../../core/key-calendar.ts";
 import { unrevokedKey, type ApiKeyRow } from "./api-keys.ts";
 import { LAST_USED } from "./key-filter.ts";
 import { policyOf } from "./key-policies.ts";
+import type { Transaction } from "./transaction.ts";
 
 /** What is remembered of a key between one look and the next. */
 export interface KeyMemory {
@@ -32,8 +33,14 @@ export function schedule(sql: SqlStorage, keyId: string, change: Partial<KeyMemo
   const key = unrevokedKey(sql, keyId);
   if (!key) return writeSchedule(sql, keyId, null);
   const memory = { ...remembered(sql, key, nowMs), ...change };
-  const { moments, nextMs } = lookAt(policyOf(sql, key.organization_id), onCalendar(sql, key, memory), nowMs);
-  writeSchedule(sql, keyId, { memory, dueAtMs: moments.length > 0 ? nowMs : nextMs });
+  const { moments, nextMs, idle_end_told_ms } = lookAt(policyOf(sql, key.organization_id), onCalendar(sql, key, memory), nowMs);
+  const isDue = moments.length > 0;
+  writeSchedule(sql, keyId, isDue ? { memory, dueAtMs: nowMs } : { memory: { ...memory, idle_end_told_ms }, dueAtMs: nextMs });
+}
+
+/** An organization was resumed, or a membership reactivated. What its keys were not used until now does not count; they are many, and find out when they are looked at. */
+export function noteRelease({ sql, nowMs }: Transaction, id: string): void {
+  sql.exec("INSERT OR REPLACE INTO owner_releases VALUES (?, ?)", id, nowMs);
 }
 
 /** Writes a key's row; without a time to look again there is none. */
@@ -60,7 +67,8 @@ export function remembered(sql: SqlStorage, key: ApiKeyRow, nowMs: number): KeyM
     )
     .toArray();
   const memory = row ?? { told_until_ms: nowMs, idle_from_ms: 0, idle_end_told_ms: null };
-  return isOwnerKept(sql, key) ? { ...memory, idle_from_ms: nowMs } : memory;
+  const keptUntilMs = isOwnerKept(sql, key) ? nowMs : releasedAtMs(sql, key);
+  return { ...memory, idle_from_ms: Math.max(memory.idle_from_ms, keptUntilMs) };
 }
 
 /** A key with what is remembered of it, as its calendar is made. */
@@ -80,4 +88,11 @@ function isOwnerKept(sql: SqlStorage, { organization_id, user_id }: ApiKeyRow): 
   const kept = `SELECT 1 FROM organizations WHERE id = ?1 AND suspended_at_ms IS NOT NULL
     UNION ALL SELECT 1 FROM memberships WHERE organization_id = ?1 AND user_id = ?2 AND status != 'active'`;
   return sql.exec(kept, organization_id, user_id).toArray().length > 0;
+}
+
+/** When the owner was last let use keys again; 0 for one who was never kept from it. */
+function releasedAtMs(sql: SqlStorage, { organization_id, user_id }: ApiKeyRow): number {
+  const released = `SELECT ifnull(max(at_ms), 0) AS at_ms FROM owner_releases
+    WHERE id = ?1 OR id = (SELECT id FROM memberships WHERE organization_id = ?1 AND user_id = ?2)`;
+  return sql.exec<{ at_ms: number }>(released, organization_id, user_id).one().at_ms;
 }

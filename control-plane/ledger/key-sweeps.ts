@@ -1,6 +1,6 @@
 /**
- * What time does to keys and to requests for them, in the cell's alarm: notices before an end, the end, warnings that a key is not used, and its
- * being disabled for that. Each sweep is one transaction of so many rows at most, found by index; what is left waits for the next alarm, which
+ * What time does to keys and to requests for them, in the cell's alarm: notices before an end, the end, that of a rotation's overlap, warnings
+ * that a key is not used, and its being disabled for that. Each sweep is one transaction of so many rows at most, found by index; what is left waits for the next alarm, which
  * is set at once. In that transaction stands also what was told, so each thing is told once, and what came due while the cell was away
  * is told when it is back.
  */
@@ -14,9 +14,10 @@ import { policyOf } from "./key-policies.ts";
 import { expireKeyRequests, nextRequestExpiryAtMs } from "./key-request-commands.ts";
 import { onCalendar, remembered, schedule, writeSchedule } from "./key-schedule.ts";
 import { latestSeq } from "./journal.ts";
+import { nextSecretEndingAtMs, tellSecretEndings } from "./secret-endings.ts";
 import { Transaction } from "./transaction.ts";
 
-/** Keys, and requests, that one sweep deals with. */
+/** Keys, requests, and secrets, that one sweep deals with. */
 const AT_ONCE = 100;
 /** Keys whose time is worked out anew at once. */
 const RESCHEDULED_AT_ONCE = 500;
@@ -58,7 +59,7 @@ export class KeySweeps {
     const { sql } = this.#storage;
     const { due } = sql.exec<{ due: number | null }>("SELECT min(due_at_ms) AS due FROM api_key_schedule").one();
     const isRescheduling = sql.exec("SELECT 1 FROM api_key_reschedulings LIMIT 1").toArray().length > 0;
-    const waiting = [due, nextRequestExpiryAtMs(sql), isRescheduling ? 0 : null].filter((at) => at !== null);
+    const waiting = [due, nextRequestExpiryAtMs(sql), nextSecretEndingAtMs(sql), isRescheduling ? 0 : null].filter((at) => at !== null);
     return waiting.length === 0 ? null : Math.max(this.#notBeforeMs, Math.min(...waiting));
   }
 }
@@ -67,6 +68,7 @@ function sweep(storage: DurableObjectStorage, nowMs: number): number | null {
   const { sql } = storage;
   storage.transactionSync(() => rescheduleSome(sql, nowMs));
   storage.transactionSync(() => expireKeyRequests(new Transaction(sql, nowMs, ACTOR), AT_ONCE));
+  storage.transactionSync(() => tellSecretEndings(new Transaction(sql, nowMs, ACTOR), AT_ONCE));
   return storage.transactionSync(() => lookAtDueKeys(sql, nowMs));
 }
 
@@ -95,10 +97,8 @@ function lookAtKey(sql: SqlStorage, id: string, nowMs: number): boolean {
   }
   const policy = policyOf(sql, key.organization_id);
   const memory = remembered(sql, key, nowMs);
-  const { moments, nextMs } = lookAt(policy, onCalendar(sql, key, memory), nowMs);
+  const { moments, nextMs, idle_end_told_ms } = lookAt(policy, onCalendar(sql, key, memory), nowMs);
   for (const moment of moments) happen(sql, key, moment, policy.idle_days_max, nowMs);
-  const warned = moments.find((moment) => moment.type === "idle");
-  const idle_end_told_ms = warned ? warned.disabled_at_ms : memory.idle_end_told_ms;
   writeSchedule(sql, id, { memory: { ...memory, told_until_ms: nowMs, idle_end_told_ms }, dueAtMs: nextMs });
   return moments.some(({ type }) => type === "disabled_for_idleness");
 }

@@ -9,6 +9,7 @@ import type { Slice, Walk } from "../../core/page.ts";
 import { canonical, covers, coversAny } from "../../core/permission.ts";
 import { apiKeyStored, apiKeyView } from "./api-keys.ts";
 import { isoTime } from "./iso-time.ts";
+import { PERMISSION_USE_GRAIN_MS } from "./key-uses.ts";
 import { apiKeySchema, type ApiKeyView, type View } from "./view.ts";
 import { walkTable } from "./walk-table.ts";
 
@@ -67,9 +68,13 @@ export function keyReview(sql: SqlStorage, id: string, terms: ReviewTerms, nowMs
   return key && reviewOf(sql, key, terms, nowMs);
 }
 
-/** What a key would keep: what it was granted and has used in the last days, in the words of the routes. Never more than it has. */
+/**
+ * What a key would keep: what it was granted and has used in the last days, in the words of the routes. Never more than it has. What was
+ * noted to be used may have been used once more within the grain: nothing that was used in these days is taken away.
+ */
 export function narrowedPermissions(sql: SqlStorage, id: string, granted: readonly string[], windowDays: number, nowMs: number): string[] {
-  const recent = usesOf(sql, id, granted).filter(({ atMs }) => atMs >= nowMs - windowDays * DAY_MS);
+  const sinceMs = nowMs - windowDays * DAY_MS - PERMISSION_USE_GRAIN_MS;
+  const recent = usesOf(sql, id, granted).filter(({ atMs }) => atMs >= sinceMs);
   return canonical(recent.map(({ permission }) => permission));
 }
 

@@ -196,7 +196,9 @@ export class Ledger extends LedgerReads implements LedgerContract {
   }
 
   async rehearse(envelope: CommandEnvelope): Promise<Refusal | null> {
-    return rehearse(this.#storage, envelope, Date.now());
+    const refusal = rehearse(this.#storage, envelope, Date.now());
+    if (refusal?.violation) await this.#arm();
+    return refusal;
   }
 
   async settleEvents(askedMs: number): Promise<number> {

@@ -2,6 +2,7 @@
 import { PLATFORM_ORGANIZATION_ID, quoteId } from "../../core/identifier.ts";
 import type { Command } from "./command.ts";
 import { endOneMembership } from "./ending-memberships.ts";
+import { noteRelease } from "./key-schedule.ts";
 import { applicableRole } from "./organization-roles.ts";
 import { membershipRow, membershipView, organizationView, type MembershipRow } from "./tenancy.ts";
 import { refuse, type Transaction } from "./transaction.ts";
@@ -71,6 +72,7 @@ function setStatus(transaction: Transaction, membership: MembershipRow, status: 
   const { id, organization_id, user_id, status: previous_status } = membership;
   const seq = transaction.append("organization_membership.updated", id, { id, organization_id, user_id, status, previous_status });
   sql.exec("UPDATE memberships SET status = ?, updated_at_ms = ? WHERE id = ?", status, nowMs, id);
+  if (status === "active" && previous_status !== "active") noteRelease(transaction, id);
   transaction.raise(`user:${user_id}@${organization_id}`, "superseded", seq);
   return { ...membershipView(sql, id) };
 }

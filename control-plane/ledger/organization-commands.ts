@@ -2,6 +2,7 @@
 import { PLATFORM_ORGANIZATION_ID, quoteId } from "../../core/identifier.ts";
 import type { Command } from "./command.ts";
 import { noteEndedOrganization } from "./ended-organizations.ts";
+import { noteRelease } from "./key-schedule.ts";
 import { mergeMetadata } from "./metadata.ts";
 import { organizationView } from "./tenancy.ts";
 import { refuse, type Transaction } from "./transaction.ts";
@@ -78,6 +79,7 @@ function setSuspendedAt(
     nowMs,
     id,
   );
+  if (atMs === null && suspended_at !== null) noteRelease(transaction, id);
   transaction.raise(`org:${id}`, "superseded", seq);
   return { ...organizationView(sql, id) };
 }

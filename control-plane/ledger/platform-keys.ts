@@ -99,18 +99,41 @@ function keyOfActor({ actor, sql, nowMs }: Pick<Transaction, "actor" | "sql" | "
     .toArray()[0];
 }
 
-/** A caller and who made it, and so on; only the platform organization's cell knows. A key that was revoked made what it made. */
+/**
+ * A caller, who made it or was given a secret of it, and so on; only the platform organization's cell knows. A key that was revoked made
+ * what it made, and a secret that has been replaced could have been used to replace it.
+ */
 export function lineageOf(sql: SqlStorage, { type, id }: Pick<Actor, "type" | "id">): Lineage {
-  const makers: string[] = [];
-  for (let at: { readonly type: string; readonly id: string } = { type, id }; at.type === "api_key";) {
-    const [maker] = sql
-      .exec<{ type: string; id: string }>("SELECT created_by_type AS type, created_by_id AS id FROM api_keys WHERE id = ?", at.id)
-      .toArray();
-    if (!maker || maker.type === "system") return { caller: id, makers, first: at.id };
-    makers.push(maker.id);
-    at = maker;
+  const known = new Map([[id, type]]);
+  let first: string | null = null;
+  // What is added is gone through, too.
+  for (const [at, typeOfIt] of known) {
+    if (typeOfIt !== "api_key") continue;
+    const hands = handsOf(sql, at);
+    const isFirst = hands.some((hand) => hand.type === "system");
+    if (isFirst) first = at;
+    // That somebody has rotated the first key says of the keys it made no more than that it made them.
+    if (isFirst && at !== id) continue;
+    for (const hand of hands) if (hand.type !== "system" && !known.has(hand.id)) known.set(hand.id, hand.type);
   }
-  return { caller: id, makers, first: null };
+  return { caller: id, makers: [...known.keys()].slice(1), first };
+}
+
+/** Who has held a secret of a key: its maker, and whoever rotated it. */
+function handsOf(sql: SqlStorage, keyId: string): Pick<Actor, "type" | "id">[] {
+  return sql
+    .exec<Pick<Actor, "type" | "id"> & Record<string, SqlStorageValue>>(
+      `SELECT created_by_type AS type, created_by_id AS id FROM api_keys WHERE id = ?1
+       UNION ALL SELECT actor_type, actor_id FROM secret_receivers WHERE key_id = ?1`,
+      keyId,
+    )
+    .toArray();
+}
+
+/** Remembers, for good, who was given a new secret of a platform key: they can act as that key. */
+export function noteReceiver({ sql, actor }: Transaction, key: ApiKeyRow): void {
+  if (key.organization_id !== PLATFORM_ORGANIZATION_ID) return;
+  sql.exec("INSERT OR IGNORE INTO secret_receivers VALUES (?, ?, ?)", key.id, actor.type, actor.id);
 }
 
 function permissionsOf(key: ApiKeyRow): string[] {

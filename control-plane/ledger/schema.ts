@@ -222,6 +222,29 @@ export const MIGRATIONS: readonly (string | ((sql: SqlStorage) => void))[] = [
   `,
   // When keys' permissions were last used.
   KEY_USES_SCHEMA,
+  // Who was given a secret of a platform key by rotating it; since when owners, organizations or memberships, are no longer kept from using their
+  // keys; secrets whose end is still to come; ends that bind who acts through a widget. Who set the ends there are is not known: they bind.
+  `
+  CREATE TABLE secret_receivers (
+    key_id TEXT NOT NULL, actor_type TEXT NOT NULL, actor_id TEXT NOT NULL, PRIMARY KEY (key_id, actor_type, actor_id)
+  ) STRICT, WITHOUT ROWID;
+  INSERT OR IGNORE INTO secret_receivers
+    SELECT e.subject, e.actor_type, e.actor_id FROM entries e JOIN api_keys k ON k.id = e.subject
+    WHERE e.type = 'api_key.rotated' AND k.organization_id = 'org_platform';
+
+  CREATE TABLE owner_releases (id TEXT PRIMARY KEY, at_ms INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+
+  CREATE TABLE ending_secrets (token_id TEXT PRIMARY KEY, key_id TEXT NOT NULL, ends_at_ms INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+  CREATE INDEX ending_secrets_by_end ON ending_secrets (ends_at_ms);
+  INSERT INTO ending_secrets
+    SELECT token_id, key_id, ends_at_ms FROM tokens WHERE revoked_seq IS NULL AND ends_at_ms > unixepoch() * 1000;
+
+  CREATE TABLE imposed_ends (
+    key_id TEXT NOT NULL, set_from TEXT NOT NULL, ends_at_ms INTEGER NOT NULL, PRIMARY KEY (key_id, set_from)
+  ) STRICT, WITHOUT ROWID;
+  INSERT INTO imposed_ends
+    SELECT id, 'api', expires_at_ms FROM api_keys WHERE revoked_seq IS NULL AND expires_at_ms IS NOT NULL;
+  `,
 ];
 
 /** Brings the cell's schema up to date. Call before anything else touches storage. */

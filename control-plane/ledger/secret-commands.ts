@@ -2,7 +2,7 @@
 import { apiKeyView, unrevokedKey, type ApiKeyRow } from "./api-keys.ts";
 import type { Command } from "./command.ts";
 import { missing, noteChange } from "./key-change.ts";
-import { requireBoundsWithinOwn, requireMayGovern } from "./platform-keys.ts";
+import { noteReceiver, requireBoundsWithinOwn, requireMayGovern } from "./platform-keys.ts";
 import { requireMayGoOn, requireMayHoldSecret } from "./policy-enforcement.ts";
 import { addSecret, endSecret, endSecretAt, secretsOf } from "./secrets.ts";
 import { refuse, type Transaction } from "./transaction.ts";
@@ -42,6 +42,7 @@ export function rotateApiKey(transaction: Transaction, command: Of<"rotate_api_k
     else endSecret(transaction, secret.token_id, seq);
   }
   addSecret(transaction, id, minted, seq);
+  noteReceiver(transaction, key);
   sql.exec("UPDATE api_keys SET obfuscated_value = ? WHERE id = ?", obfuscated_value, id);
   noteChange(transaction, id);
   return { ...apiKeyView(sql, id) };

@@ -3,6 +3,7 @@
  * ends. Older ones have been ended, so a key has two working secrets at most.
  */
 import type { MintedToken } from "./command.ts";
+import { forgetSecretEnding, noteSecretEnding } from "./secret-endings.ts";
 import type { Transaction } from "./transaction.ts";
 
 /** A secret that has not been ended by hand. */
@@ -32,6 +33,7 @@ export function addSecret(transaction: Transaction, keyId: string, minted: Minte
 /** Lets a secret work until a time and no longer. */
 export function endSecretAt(transaction: Transaction, tokenId: string, endsAtMs: number, seq: number): void {
   transaction.sql.exec("UPDATE tokens SET ends_at_ms = ? WHERE token_id = ?", endsAtMs, tokenId);
+  noteSecretEnding(transaction.sql, tokenId, endsAtMs);
   transaction.raise(`token:${tokenId}`, "superseded", seq);
   transaction.publishToken(tokenId, seq);
 }
@@ -39,6 +41,7 @@ export function endSecretAt(transaction: Transaction, tokenId: string, endsAtMs:
 /** Ends a secret for good. */
 export function endSecret(transaction: Transaction, tokenId: string, seq: number): void {
   transaction.sql.exec("UPDATE tokens SET revoked_seq = ? WHERE token_id = ?", seq, tokenId);
+  forgetSecretEnding(transaction.sql, tokenId);
   transaction.raise(`token:${tokenId}`, "revoked", seq);
   transaction.publishToken(tokenId, seq);
 }

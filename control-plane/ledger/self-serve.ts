@@ -4,10 +4,12 @@
  */
 import { quoteId } from "../../core/identifier.ts";
 import { coversAny, notCovered } from "../../core/permission.ts";
+import { endsLater } from "../../core/policy-judgement.ts";
 import { opens, opensEverybodys, SERVED_SCOPES } from "../../core/widget.ts";
 import { unrevokedKey, type ApiKeyRow } from "./api-keys.ts";
 import { catalogueOf } from "./catalogue.ts";
 import type { Command, KeyOwner, SelfServe } from "./command.ts";
+import { imposedEnd } from "./imposed-ends.ts";
 import { applicableRole } from "./organization-roles.ts";
 import { organizationView } from "./tenancy.ts";
 import type { PermissionView } from "./view.ts";
@@ -53,8 +55,10 @@ export function requireWithinSelfServe({ sql, actor }: Transaction, command: Com
   } else if (command.type === "expire_api_key" || command.type === "revoke_api_key") {
     const key = unrevokedKey(sql, command.id);
     if (!key || !reaches(own, ownerOf(key))) refuse("entity_not_found", `API key not found: ${quoteId(command.id)}.`);
-    if (command.type === "expire_api_key" && isProlonged(key, command.expires_at_ms))
+    if (command.type === "expire_api_key" && isProlonged(key, command.expires_at_ms)) {
       requireWithin(bound, JSON.parse(key.permissions) as string[]);
+      requireNotBeyond(imposedEnd(sql, key.id, own), command.expires_at_ms);
+    }
   } else refuse("insufficient_permissions", "Through a widget keys are made, expired and revoked, and nothing else.");
 }
 
@@ -66,6 +70,11 @@ function boundOf(sql: SqlStorage, { organization_id, user_id }: SelfServe): read
 function requireWithin(bound: readonly string[], permissions: readonly string[]): void {
   const beyond = notCovered(permissions, bound);
   if (beyond.length > 0) refuse("permission_not_assignable", `Your role does not allow: ${beyond.join(", ")}.`, "permissions");
+}
+
+function requireNotBeyond(imposedMs: number | null, end: number | "now" | null): void {
+  if (end === "now" || !endsLater(end, imposedMs)) return;
+  refuse("insufficient_permissions", "The key was given an end by somebody else, which you may not move on. Ask an admin.");
 }
 
 function mayManage(bound: readonly string[], { keys }: SelfServe): boolean {
@@ -88,5 +97,5 @@ function ownerOf({ user_id, organization_id }: ApiKeyRow): KeyOwner {
 }
 
 function isProlonged(key: ApiKeyRow, end: number | "now" | null): boolean {
-  return key.expires_at_ms !== null && end !== "now" && (end === null || end > key.expires_at_ms);
+  return end !== "now" && endsLater(end, key.expires_at_ms);
 }

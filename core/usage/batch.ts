@@ -3,6 +3,7 @@
  * and is the unit of repetition: it may arrive several times and is counted once, by its id.
  */
 import { z } from "zod";
+import { permissionSlug } from "../permission.ts";
 
 export const HOUR_MS = 3_600_000;
 
@@ -11,12 +12,15 @@ export const BATCH_ENTRIES_MAX = 200;
 /** Characters in a batch, about: queues take messages of 128 KB. */
 export const BATCH_SIZE_MAX = 90_000;
 
+/** Requests that one isolate can have counted before it sends: far more than it does, and far less than sums can hold. */
+const COUNT_MAX = 1_000_000;
+
 const count = z.strictObject({
   /** HTTP status of the answer. */
   status: z.number().int().min(100).max(999),
   /** Why the gateway refused (a reason as logged); null when the request was passed on. */
   refusal: z.string().max(64).nullable(),
-  requests: z.number().int().positive(),
+  requests: z.number().int().positive().max(COUNT_MAX),
 });
 
 /** One secret of a key on one route. */
@@ -26,7 +30,7 @@ const entrySchema = z.strictObject({
   organization_id: z.string().max(64),
   route: z.string().max(64),
   /** What passing on this route takes, of what the key may do: the route's own words, never the key's wildcards. */
-  permissions: z.array(z.string().max(48)).max(64),
+  permissions: z.array(permissionSlug).max(64),
   /** When a request was last passed on, in ms since the epoch; null when none was. */
   used_at_ms: z.number().int().nonnegative().nullable(),
   counts: z.array(count).max(1_000),

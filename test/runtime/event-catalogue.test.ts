@@ -8,6 +8,7 @@ import { cellsReport, pass, webhookWorld } from "./webhook-world.ts";
 
 /** Events that take days, or settings of their own, and happen in the tests of what causes them. */
 const HAPPEN_ELSEWHERE: ReadonlySet<string> = new Set([
+  "api_key.previous_secret_expired",
   "api_key.expiring_soon",
   "api_key.expired",
   "api_key.idle",

@@ -266,6 +266,16 @@ describe("a violation", () => {
     expect(JSON.stringify([told, data])).not.toContain("Canary");
   });
 
+  it("by an import is told of, once, though the import was only rehearsed", async () => {
+    const organizationId = await installation.organization();
+    await setPolicy(organizationId, { organization_keys_max: 0 });
+    const imported = { name: "Old", sha256: "e".repeat(64), permissions: [] };
+    expect((await installation.call("POST", `/organizations/${organizationId}/api_keys/import`, imported)).status).toBe(422);
+    expect(await violationsToldOf(organizationId)).toMatchObject([
+      { data: { field: "organization_keys_max", attempted: "create_api_key" } },
+    ]);
+  });
+
   it("names the key that was to be changed, and a caller can fill the log only slowly", async () => {
     const organizationId = await organizationWith({ organization_key_lifetime_days_max: 10 });
     const key = await installation.key(organizationId, []);

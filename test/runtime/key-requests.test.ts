@@ -5,6 +5,7 @@ import { beforeAll, describe, expect, it, vi, afterEach } from "vitest";
 import type { Actor, Command } from "../../control-plane/ledger/command.ts";
 import { DAY_MS } from "../../core/api-key-policy.ts";
 import { cellOfOrganization, PLATFORM_ORGANIZATION_ID } from "../../core/identifier.ts";
+import { PLATFORM_PERMISSIONS } from "../../core/permission.ts";
 import { changingNothing, ask, expectNoSecret, keepSecret } from "./control-plane-client.ts";
 import { install, type Answer, type Installation, type IssuedKey, type Json } from "./installation.ts";
 import { envelope, minted, newId } from "./ledger-commands.ts";
@@ -176,6 +177,42 @@ describe("nobody approves what they asked for", () => {
     const id = await requested(one);
     await expectRefused(() => act(other, "approve", id), 403, "self_approval");
     expect((await act(alice, "approve", id)).status).toBe(200);
+  });
+
+  it("with a key of somebody else's whose secret they were given by rotating it, also after it was rotated once more", async () => {
+    const rotated = async (who: string, { id }: IssuedKey) => {
+      const { status, body } = await ask(who, "POST", `/api_keys/${id}/rotate`, { json: { overlap_seconds: 0 } });
+      expect(status).toBe(200);
+      return { id, value: String(body["value"]) };
+    };
+    const mallory = await admin();
+    const taken = await rotated(mallory.value, await admin());
+    const id = await requested(mallory);
+    await expectRefused(() => act(taken, "approve", id), 403, "self_approval");
+    const takenOn = await rotated(taken.value, taken);
+    await expectRefused(() => act(takenOn, "approve", id), 403, "self_approval");
+    const made = await madeBy(takenOn.value);
+    await expectRefused(() => act(made, "approve", id), 403, "self_approval");
+    // Nor is a request approved that was made with what they took.
+    const idOfTaken = await requested(takenOn);
+    await expectRefused(() => act(mallory, "approve", idOfTaken), 403, "self_approval");
+    // A key that its own holder rotates remains its own.
+    const carol = await admin();
+    expect((await act(await rotated(carol.value, carol), "approve", id)).status).toBe(200);
+  });
+
+  it("but having rotated the installation's first key does not make everybody one person", async () => {
+    const first = (await installation.must("GET", `/organizations/${PLATFORM_ORGANIZATION_ID}/api_keys?order=asc&limit=1`))[
+      "data"
+    ] as Json[];
+    const keeper = await madeBy(installation.adminKey, PLATFORM_PERMISSIONS);
+    const rotated = await ask(keeper.value, "POST", `/api_keys/${String(first[0]?.["id"])}/rotate`, { json: { overlap_seconds: 3600 } });
+    expect(rotated.status).toBe(200);
+    const taken = { id: String(first[0]?.["id"]), value: String(rotated.body["value"]) };
+    const id = await requested(keeper);
+    await expectRefused(() => act(taken, "approve", id), 403, "self_approval");
+    expect((await act(bob, "approve", id)).status).toBe(200);
+    expect((await act(bob, "approve", await requested(alice))).status).toBe(200);
   });
 
   it("as an admin who signed in, with a key that this admin made, nor the other way round", async () => {

@@ -74,6 +74,56 @@ const read = ({ id }: IssuedKey) => installation.must("GET", `/api_keys/${id}`);
 const use = ({ id }: IssuedKey, organizationId: string) =>
   inCell(organizationId, (sql) => void sql.exec("UPDATE tokens SET last_used_at_ms = ? WHERE key_id = ?", Date.now(), id));
 
+describe("the overlap of a rotation", () => {
+  const rotate = (key: IssuedKey, overlap_seconds: number) => installation.must("POST", `/api_keys/${key.id}/rotate`, { overlap_seconds });
+  const endings = async (key: IssuedKey, organizationId: string) =>
+    (await typesOf(key, organizationId)).filter((type) => type === "api_key.previous_secret_expired");
+
+  it("is told of when it ends, once, by an alarm that is set for just then", async () => {
+    stopTime();
+    const organizationId = await installation.organization();
+    const key = await installation.key(organizationId, []);
+    await rotate(key, 3_600);
+    const endsAtMs = Date.now() + 3_600_000;
+    await pass(organizationId, 3_600_000 - 1);
+    expect(await endings(key, organizationId)).toEqual([]);
+    expect(await alarmOf(organizationId)).toBeLessThanOrEqual(endsAtMs);
+    await kill(ledgerOf(organizationId));
+    await pass(organizationId, 1);
+    expect(await endings(key, organizationId)).toHaveLength(1);
+    await kill(ledgerOf(organizationId));
+    await pass(organizationId, DAY_MS);
+    expect(await endings(key, organizationId)).toHaveLength(1);
+    const { data } = await installation.must("GET", `/events?events=api_key.previous_secret_expired&organization_id=${organizationId}`);
+    expect(data).toMatchObject([
+      { data: { id: key.id, previous_secret: { expires_at: new Date(endsAtMs).toISOString() } }, context: { actor: { source: "system" } } },
+    ]);
+    // The next one is told of, too.
+    await rotate(key, 60);
+    await pass(organizationId, MINUTE_MS);
+    expect(await endings(key, organizationId)).toHaveLength(2);
+  });
+
+  it("that something else ended before is not told of again", async () => {
+    stopTime();
+    const organizationId = await installation.organization();
+    const [revoked, rotatedAgain, keyRevoked, keyExpired] = [
+      await installation.key(organizationId, []),
+      await installation.key(organizationId, []),
+      await installation.key(organizationId, []),
+      await installation.key(organizationId, [], { expires_at: new Date(Date.now() + MINUTE_MS).toISOString() }),
+    ];
+    const keys = [revoked, rotatedAgain, keyRevoked, keyExpired];
+    for (const key of keys) await rotate(key, 3_600);
+    await installation.must("DELETE", `/api_keys/${revoked.id}/previous_secret`);
+    await rotate(rotatedAgain, 0);
+    await installation.must("DELETE", `/api_keys/${keyRevoked.id}`);
+    await pass(organizationId, 3_600_000);
+    for (const key of keys) expect(await endings(key, organizationId)).toEqual([]);
+    expect(await inCell(organizationId, (sql) => sql.exec("SELECT * FROM ending_secrets").toArray())).toEqual([]);
+  });
+});
+
 describe("the end of a key", () => {
   it("is announced, and told when it comes, by alarms that are set for just then", async () => {
     stopTime();
@@ -180,6 +230,23 @@ describe("a key that nobody uses", () => {
     expect(await typesOf(idle, organizationId)).toEqual(["api_key.idle", "api_key.disabled", "api_key.idle", "api_key.disabled"]);
   });
 
+  it("is not disabled when the cell was away while it was used, and hears of that only when it is back", async () => {
+    stopTime();
+    const organizationId = await organizationWith(policy);
+    const [used, unused] = [await installation.key(organizationId, []), await installation.key(organizationId, [])];
+    await pass(organizationId, 23 * DAY_MS + MINUTE_MS);
+    const usedAtMs = Date.now() + 7 * DAY_MS - MINUTE_MS;
+    await pass(organizationId, 7 * DAY_MS + 60 * MINUTE_MS);
+    const [token] = await inCell(organizationId, (sql) =>
+      sql.exec<{ token_id: string }>("SELECT token_id FROM tokens WHERE key_id = ?", used.id).toArray(),
+    );
+    const uses = { secrets: [{ token_id: String(token?.token_id), at_ms: usedAtMs }], permissions: [] };
+    await ledgerOf(organizationId).noteUses(uses);
+    await pass(organizationId, MINUTE_MS);
+    expect(await typesOf(used, organizationId)).toEqual(["api_key.idle"]);
+    expect(await typesOf(unused, organizationId)).toEqual(["api_key.idle", "api_key.disabled"]);
+  });
+
   it("from before the policy is warned of first, however long it has been unused", async () => {
     stopTime();
     const organizationId = await installation.organization();
@@ -209,6 +276,54 @@ describe("a key that nobody uses", () => {
     await pass(organizationId, 30 * DAY_MS);
     expect(await typesOf(key, organizationId)).toEqual(["api_key.idle"]);
   });
+
+  it.each(["suspended", "inactive"])("is not blamed for a time of being %s that nobody looked into", async (kept) => {
+    stopTime();
+    const organizationId = await organizationWith(policy);
+    const { userId, membershipId } = await installation.member(organizationId, "member");
+    const key = await installation.userKey(userId, organizationId, []);
+    const membership = `/user_management/organization_memberships/${membershipId}`;
+    const [keep, release] = {
+      suspended: [
+        ["POST", `/organizations/${organizationId}/suspend`],
+        ["POST", `/organizations/${organizationId}/resume`],
+      ] as const,
+      inactive: [
+        ["PUT", `${membership}/deactivate`],
+        ["PUT", `${membership}/reactivate`],
+      ] as const,
+    }[kept as "suspended"];
+    await pass(organizationId, 2 * DAY_MS);
+    await installation.must(...keep, {});
+    await pass(organizationId, 20 * DAY_MS);
+    await installation.must(...release, {});
+    // Only who was kept from it begins anew.
+    await pass(organizationId, DAY_MS);
+    await installation.must(...release, {});
+    await pass(organizationId, 22 * DAY_MS);
+    expect(await typesOf(key, organizationId)).toEqual([]);
+    await pass(organizationId, MINUTE_MS);
+    expect(await typesOf(key, organizationId)).toEqual(["api_key.idle"]);
+  });
+
+  it("is warned anew when the rule it was warned of was lifted and comes back", async () => {
+    stopTime();
+    const organizationId = await organizationWith({ ...policy, expiry_notice_days: [] });
+    const key = await installation.key(organizationId, [], { expires_at: inDays(300) });
+    await pass(organizationId, 23 * DAY_MS + MINUTE_MS);
+    const path = `/organizations/${organizationId}/api_key_policy`;
+    for (const lifted of [{ idle_days_max: null }, { idle_days_max: 90 }]) {
+      await installation.must("PUT", path, { ...policy, ...lifted, expiry_notice_days: [] });
+      await sweep(organizationId);
+      await pass(organizationId, 10 * DAY_MS);
+      await installation.must("PUT", path, { ...policy, expiry_notice_days: [] });
+      await sweep(organizationId);
+      expect(await read(key)).toMatchObject({ disabled_at: null });
+    }
+    expect(await typesOf(key, organizationId)).toEqual(["api_key.idle", "api_key.idle", "api_key.idle"]);
+    await pass(organizationId, 7 * DAY_MS);
+    expect(await typesOf(key, organizationId)).toEqual(["api_key.idle", "api_key.idle", "api_key.idle", "api_key.disabled"]);
+  });
 });
 
 describe("many keys", () => {
@@ -223,7 +338,7 @@ describe("many keys", () => {
         const id = newId("api_key", cellOf(organizationId));
         sql.exec(`INSERT INTO api_keys (id, ${columns.join()}) SELECT ?, ${columns.join()} FROM api_keys WHERE id = ?`, id, template);
         sql.exec("UPDATE api_keys SET created_at_ms = ? WHERE id = ?", nowMs - 31 * DAY_MS, id);
-        sql.exec("INSERT INTO api_key_schedule VALUES (?, ?, ?, 0, NULL)", id, nowMs - 250 + nth, nowMs);
+        sql.exec("INSERT INTO api_key_schedule VALUES (?, ?, ?, 0, ?)", id, nowMs - 250 + nth, nowMs, nowMs);
       }
       return receiptsIn(sql);
     });
@@ -244,6 +359,8 @@ describe("many keys", () => {
       [
         "SELECT key_id FROM api_key_schedule WHERE due_at_ms <= 1 ORDER BY due_at_ms LIMIT 100",
         "SELECT min(due_at_ms) AS due FROM api_key_schedule",
+        "SELECT * FROM ending_secrets WHERE ends_at_ms <= 1 ORDER BY ends_at_ms LIMIT 100",
+        "SELECT min(ends_at_ms) AS due FROM ending_secrets",
         "SELECT * FROM api_key_requests WHERE status IN ('pending', 'approved') AND expires_at_ms <= 1 ORDER BY expires_at_ms LIMIT 100",
         "SELECT min(expires_at_ms) AS due FROM api_key_requests WHERE status IN ('pending', 'approved')",
         "SELECT 1 FROM api_keys WHERE organization_id = 'o' AND owner_type = 'user' AND user_id IS 'u' AND revoked_seq IS NULL AND expires_at_ms > 1",

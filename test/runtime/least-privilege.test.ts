@@ -91,6 +91,19 @@ describe("a review", () => {
     expect(since).toBeGreaterThan(Date.now() - DAY_MS);
   });
 
+  it("counts a permission as used within a window also when its last use was not written because one shortly before was", async () => {
+    const key = await installation.key(organization, ["orders:read", "orders:write"]);
+    const windowMs = 90 * DAY_MS;
+    // Written: 50 minutes before the window. Used again, which is not written within the hour: 5 minutes into it.
+    gateway.clock.standsStillAtMs = Date.now() - windowMs - 50 * 60_000;
+    expect(await statusOf("GET", "/orders", key)).toBe(200);
+    await deliver();
+    gateway.clock.standsStillAtMs += 55 * 60_000;
+    expect(await statusOf("GET", "/orders", key)).toBe(200);
+    await deliver();
+    expect(await review(key)).toMatchObject({ proposed_permissions: ["orders:read"] });
+  });
+
   it("says when the creator has left: a member, or a platform key", async () => {
     const { userId, membershipId } = await installation.member(organization, "member");
     const byMember = await installation.key(organization, ["orders:read"]);

@@ -244,6 +244,38 @@ describe("counts", () => {
     expect(await countsOf(organization)).toEqual([row()]);
   });
 
+  it("of a gateway that is not to be trusted spoil neither counts, nor what is known of a key, nor memory", async () => {
+    await use();
+    await deliver();
+    const cell = await storeCell();
+    const entry = { key_id: key.id, token_id: "t", organization_id: organization, route: "orders-read", used_at_ms: Date.now() };
+    const counts = [{ status: 200, refusal: null, requests: 1 }];
+    const batchOf = (entries: readonly Json[]) => ({
+      v: 1,
+      id: crypto.randomUUID(),
+      cell,
+      hour_ms: Date.now() - (Date.now() % HOUR_MS),
+      entries,
+    });
+    const record = (...entries: Json[]) => env.USAGE_COLLECTOR?.record([batchOf(entries)] as never[]);
+    for (const requests of [Number.MAX_SAFE_INTEGER, 1e9, 0, -1, 1.5, Number.NaN, Number.POSITIVE_INFINITY])
+      await record({ ...entry, permissions: ["orders:read"], counts: [{ status: 200, refusal: null, requests }] });
+    expect(await countsOf(organization)).toEqual([row()]);
+    await record({ ...entry, permissions: ["not a permission"], counts });
+    // Of the permissions only those are noted that the key has, and of a wildcard's no more than a key may have uses of.
+    await record({ ...entry, permissions: ["orders:write", "made:up"], counts });
+    const wide = await installation.key(organization, ["orders:read"]);
+    const inLedger = (statement: string, ...values: SqlStorageValue[]) =>
+      runInDurableObject(env.LEDGER.getByName(`cell-${cell}`), (_, { storage }) => storage.sql.exec(statement, ...values).toArray());
+    await inLedger("UPDATE api_keys SET permissions = ? WHERE id = ?", '["*"]', wide.id);
+    for (let batch = 0; batch < 20; batch += 1)
+      await record({ ...entry, key_id: wide.id, counts, permissions: Array.from({ length: 64 }, (_, nth) => `made:up-${batch}-${nth}`) });
+    await ringStores();
+    const noted = (id: string) => inLedger("SELECT permission FROM permission_uses WHERE key_id = ?", id);
+    expect(await noted(key.id)).toEqual([{ permission: "orders:read" }]);
+    expect(await noted(wide.id)).toHaveLength(1_000);
+  });
+
   it("are not made where usage is off", async () => {
     gateway = observeGateway({ USAGE_DELIVERY: "off" });
     await use();

@@ -102,3 +102,62 @@ describe("who may manage everybody's keys", () => {
     expect(await names(token, WIDGET)).toEqual([]);
   });
 });
+
+describe("an end that somebody else set on a key", () => {
+  const inHours = (hours: number) => new Date(Date.now() + hours * HOUR_MS).toISOString();
+  const expire = async (who: Member, id: string, expiresAt: string | null) =>
+    (await call(who.token, "POST", `${WIDGET.key(id)}/expire`, { expiresAt })).status;
+  const byAdmin = (id: string, expires_at: string | null) => world.installation.must("POST", `/api_keys/${id}/expire`, { expires_at });
+  let member: Member;
+  let admin: Member;
+  beforeAll(async () => {
+    const here = await world.installation.organization();
+    [member, admin] = [await world.member(here, "holder"), await world.member(here, "governor")];
+  });
+
+  it("is not moved on by the owner, nor by who manages everybody's keys, where it was set over the API", async () => {
+    const { id } = await make(member.token, WIDGET, { name: "Mine" });
+    const end = inHours(10);
+    await byAdmin(id, end);
+    for (const who of [member, admin])
+      for (const later of [null, inHours(11)])
+        expect(await changingNothing(() => call(who.token, "POST", `${WIDGET.key(id)}/expire`, { expiresAt: later }))).toMatchObject({
+          status: 403,
+          body: { code: "insufficient_permissions" },
+        });
+    // Whoever makes it sooner can take that back.
+    expect(await expire(member, id, inHours(1))).toBe(200);
+    expect(await expire(member, id, end)).toBe(200);
+    await byAdmin(id, null);
+    expect(await expire(member, id, inHours(20))).toBe(200);
+    expect(await expire(member, id, null)).toBe(200);
+  });
+
+  it("is the one that a key was made with, too", async () => {
+    const asked = { name: "Given", organization_id: member.organizationId, permissions: [], expires_at: inHours(10) };
+    const { id } = await world.installation.must("POST", `/user_management/users/${member.userId}/api_keys`, asked);
+    expect(await expire(member, String(id), null)).toBe(403);
+  });
+
+  it("is none that somebody has set for themselves, though they manage everybody's keys", async () => {
+    const { id } = await make(admin.token, WIDGET, { name: "Mine", expiresAt: inHours(10) });
+    expect(await expire(admin, id, inHours(9))).toBe(200);
+    const membership = `/user_management/organization_memberships/${admin.membershipId}`;
+    await world.installation.must("PUT", membership, { role_slug: "holder" });
+    const token = await world.token({ organization_id: admin.organizationId, user_id: admin.userId });
+    expect(await expire({ ...admin, token }, id, null)).toBe(200);
+    await world.installation.must("PUT", membership, { role_slug: "governor" });
+  });
+
+  it("by who manages everybody's keys binds the owner, and not who set it", async () => {
+    const { id } = await make(member.token, WIDGET, { name: "Mine" });
+    expect(await expire(admin, id, inHours(10))).toBe(200);
+    expect(await expire(member, id, null)).toBe(403);
+    expect(await expire(admin, id, inHours(12))).toBe(200);
+    expect(await expire(member, id, inHours(11))).toBe(200);
+    expect(await expire(member, id, inHours(13))).toBe(403);
+    expect(await expire(admin, id, null)).toBe(200);
+    expect(await expire(member, id, inHours(13))).toBe(200);
+    expect(await expire(member, id, null)).toBe(200);
+  });
+});

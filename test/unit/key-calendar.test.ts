@@ -21,10 +21,9 @@ function live(policy: typeof idle, key: KeyOnCalendar, late = 0): [day: number, 
     const look = lookAt(policy, state, nowMs);
     for (const moment of look.moments) {
       seen.push([(nowMs - START) / DAY_MS, moment.type]);
-      if (moment.type === "idle") state = { ...state, idle_end_told_ms: moment.disabled_at_ms };
       if (moment.type === "disabled_for_idleness") state = { ...state, isEnabled: false };
     }
-    state = { ...state, told_until_ms: nowMs };
+    state = { ...state, told_until_ms: nowMs, idle_end_told_ms: look.idle_end_told_ms };
     ({ nextMs } = look);
   }
   return seen;
@@ -48,8 +47,8 @@ describe("the end of a key", () => {
     const key = { ...fresh, expires_at_ms: at(60) };
     expect(lookAt(notices, key, at(58)).moments).toEqual([{ type: "expiring_soon", days: 7 }]);
     expect(lookAt(notices, { ...key, told_until_ms: at(58) }, at(58)).moments).toEqual([]);
-    expect(lookAt(notices, key, at(90))).toEqual({ moments: [{ type: "expired" }], nextMs: null });
-    expect(lookAt(notices, { ...key, told_until_ms: at(60) }, at(90))).toEqual({ moments: [], nextMs: null });
+    expect(lookAt(notices, key, at(90))).toEqual({ moments: [{ type: "expired" }], nextMs: null, idle_end_told_ms: null });
+    expect(lookAt(notices, { ...key, told_until_ms: at(60) }, at(90))).toEqual({ moments: [], nextMs: null, idle_end_told_ms: null });
   });
 });
 
@@ -75,23 +74,50 @@ describe("a key that nobody uses", () => {
 
   it("goes on when it is used after the warning, and is warned of anew", () => {
     const used = { ...fresh, unused_since_ms: at(25), idle_end_told_ms: at(limit) };
-    expect(lookAt(idle, used, at(limit))).toEqual({ moments: [], nextMs: at(25 + limit - 7) });
+    expect(lookAt(idle, used, at(limit))).toEqual({ moments: [], nextMs: at(25 + limit - 7), idle_end_told_ms: null });
     expect(lookAt(idle, used, at(25 + limit - 7)).moments).toEqual([{ type: "idle", disabled_at_ms: at(25 + limit) }]);
   });
 
   it("is not disabled before the time it was warned of when the policy has become longer, and is warned of anew", () => {
     const warned = { ...fresh, idle_end_told_ms: at(limit) };
     const longer = effectivePolicy({ idle_days_max: 90, idle_warning_days: 7 });
-    expect(lookAt(longer, warned, at(limit))).toEqual({ moments: [], nextMs: at(60 + limit - 7) });
+    expect(lookAt(longer, warned, at(limit))).toEqual({ moments: [], nextMs: at(60 + limit - 7), idle_end_told_ms: null });
+  });
+
+  it("is warned of for as long as the warning holds, and no longer", () => {
+    const warned = { ...fresh, idle_end_told_ms: at(limit) };
+    expect(lookAt(idle, warned, at(25))).toEqual({ moments: [], nextMs: at(limit), idle_end_told_ms: at(limit) });
+    for (const lifted of [notices, effectivePolicy({ idle_days_max: 90, idle_warning_days: 7 })])
+      expect(lookAt(lifted, warned, at(25)).idle_end_told_ms).toBeNull();
+    expect(lookAt(idle, { ...warned, isEnabled: false }, at(25)).idle_end_told_ms).toBeNull();
+  });
+
+  it("has a minute more when who looks was away: what it was used for meanwhile may be heard only now", () => {
+    for (const [policy, told] of [
+      [idle, at(limit)],
+      [effectivePolicy({ idle_days_max: 30, idle_warning_days: 0 }), null],
+    ] as const) {
+      const warned = { ...fresh, idle_end_told_ms: told };
+      const late = at(limit) + 2 * MINUTE_MS;
+      const postponed = late + MINUTE_MS;
+      expect(lookAt(policy, warned, late)).toEqual({ moments: [], nextMs: postponed, idle_end_told_ms: postponed });
+      expect(lookAt(policy, { ...warned, idle_end_told_ms: postponed }, postponed).moments).toEqual([{ type: "disabled_for_idleness" }]);
+      const used = { ...warned, idle_end_told_ms: postponed, unused_since_ms: at(30) };
+      expect(lookAt(policy, used, postponed).moments).toEqual([]);
+    }
   });
 
   it("is left alone when it is disabled, or where no policy speaks of it", () => {
-    expect(lookAt(idle, { ...fresh, isEnabled: false }, at(99))).toEqual({ moments: [], nextMs: null });
-    expect(lookAt(notices, fresh, at(99))).toEqual({ moments: [], nextMs: null });
+    expect(lookAt(idle, { ...fresh, isEnabled: false }, at(99))).toEqual({ moments: [], nextMs: null, idle_end_told_ms: null });
+    expect(lookAt(notices, fresh, at(99))).toEqual({ moments: [], nextMs: null, idle_end_told_ms: null });
   });
 
   it("is disabled without a warning where none is wanted, and with a short one where the rule is shorter than it", () => {
     expect(live(effectivePolicy({ idle_days_max: 30, idle_warning_days: 0 }), fresh)).toEqual([[limit, "disabled_for_idleness"]]);
     expect(live(effectivePolicy({ idle_days_max: 3, idle_warning_days: 7 }), fresh).map(([day]) => Math.floor(day))).toEqual([1, 3]);
+    expect(live(effectivePolicy({ idle_days_max: 1, idle_warning_days: 7 }), fresh)).toEqual([
+      [(DAY_MS / 2 + MINUTE_MS) / DAY_MS, "idle"],
+      [(DAY_MS + MINUTE_MS) / DAY_MS, "disabled_for_idleness"],
+    ]);
   });
 });
