@@ -3,7 +3,7 @@
  * refused. Validated whole, so that a table in force is never half right.
  */
 import { z } from "zod";
-import { permissionSlug } from "./permission.ts";
+import { permissionSlug } from "./permission-slug.ts";
 
 const PATH_SEGMENT = /^(?::[A-Za-z_][A-Za-z0-9_]*|\*|[A-Za-z0-9\-._~!$&'()+,=@]+)$/;
 
