@@ -1,5 +1,5 @@
 /** The package as somebody gets it: what is in it, that its types hold, and that wrong options are said to be wrong. */
-import { readFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { describe, expect, it } from "vitest";
 import { INSTALLED, PROJECT, run } from "./project.ts";
@@ -44,6 +44,21 @@ describe("the package", () => {
     run("tsc", ["-p", "tsconfig.packed.json"], PROJECT);
     run("tsc", ["-p", "tsconfig.packed.json", "--module", "esnext", "--moduleResolution", "bundler"], PROJECT);
   });
+});
+
+it("the README's examples compile", () => {
+  const examples = [...readFileSync(path.join(INSTALLED, "README.md"), "utf8").matchAll(/```ts\n([^]*?)```/g)];
+  // They import the first one, by whatever path.
+  const files = examples.map(([, code = ""], at) => {
+    const file = `readme-${at}.ts`;
+    writeFileSync(path.join(PROJECT, file), code.replace(/"[./]+authenticator(?:\.js)?"/, '"./readme-0.ts"'));
+    return file;
+  });
+  expect(files).toHaveLength(6);
+  // Frameworks' own types are not all fit for a compiler that checks libraries.
+  const configuration = { extends: "./tsconfig.packed.json", compilerOptions: { skipLibCheck: true }, files };
+  writeFileSync(path.join(PROJECT, "tsconfig.readme.json"), JSON.stringify(configuration));
+  run("tsc", ["-p", "tsconfig.readme.json"], PROJECT);
 });
 
 describe("options that cannot be right", async () => {
