@@ -20,6 +20,7 @@ export default defineConfig({
         plugins: [cloudflareTest({ wrangler: { configPath: "./test/runtime/wrangler.toml" } })],
         test: { name: "runtime", include: ["test/runtime/**/*.test.ts"], ...PATIENT },
       },
+      { test: { ...projectOf("sdk").test, globalSetup: "test/sdk/project.ts" } },
       projectOf("clients"),
       projectOf("e2e"),
       projectOf("differential"),

@@ -3,7 +3,7 @@
  * defaults over it, and the organization's own settings over both. Each field comes from the last layer that has it.
  */
 import { z } from "zod";
-import { permissionSlug } from "./permission.ts";
+import { permissionSlug } from "./permission-slug.ts";
 import { roleSlug } from "./role.ts";
 
 /** A day, in ms. */

@@ -2,13 +2,10 @@
  * Permissions and their algebra. One meaning of the wildcard everywhere: `documents:*` covers every permission that
  * starts with `documents:`, and `*` covers all. A wildcard is only ever the last, whole segment.
  */
-import { z } from "zod";
-
-/** A permission slug: 1 to 48 lower-case letters, digits, `-`, `_`, `.`, `:`; or ending in a wildcard segment `*`. */
-export const permissionSlug = z
-  .string()
-  .max(48, "at most 48 characters")
-  .regex(/^(?:\*|[a-z0-9._-]+(?::[a-z0-9._-]+)*(?::\*)?)$/, "lower-case letters, digits, '-', '_', '.', ':'; '*' only as the last segment");
+/** Characters of a permission slug at most. */
+export const PERMISSION_LENGTH_MAX = 48;
+/** What a permission slug looks like. */
+export const PERMISSION_FORM = /^(?:\*|[a-z0-9._-]+(?::[a-z0-9._-]+)*(?::\*)?)$/;
 
 /** Whether holding `held` allows what `needed` asks. */
 export function covers(held: string, needed: string): boolean {

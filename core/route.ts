@@ -4,7 +4,7 @@
  */
 import { z } from "zod";
 import { limitsSchema, restatedLimit } from "./limits/limit.ts";
-import { permissionSlug } from "./permission.ts";
+import { permissionSlug } from "./permission-slug.ts";
 import { bodyLimitsSchema, retriesSchema, timeoutsSchema, upstreamSchema } from "./upstream.ts";
 
 const PATH_SEGMENT = /^(?::[A-Za-z_][A-Za-z0-9_]*|\*|[A-Za-z0-9\-._~!$&'()+,=@]+)$/;

@@ -1,8 +1,10 @@
 /** A customer API to try Portcullis on: orders and invoices in memory, reads, writes and a stream. It believes what the gateway signed. */
 import { env } from "cloudflare:workers";
-import { Hono, type Context } from "hono";
+import { Hono } from "hono";
 import { streamSSE } from "hono/streaming";
-import { createLocalJWKSet, errors, jwtVerify, type JSONWebKeySet } from "jose";
+import type { JSONWebKeySet } from "jose";
+import { authenticate } from "../sdk/hono.ts";
+import { createGatewayAuthenticator, type Principal } from "../sdk/index.ts";
 
 interface Order {
   readonly id: string;
@@ -18,32 +20,28 @@ const invoices = new Map([["1", { id: "1", amount: 120, paid: false }]]);
 const STREAM_EVENTS = 3;
 const STREAM_INTERVAL_MS = 200;
 
-const keySet = createLocalJWKSet(JSON.parse(String(Reflect.get(env, "PORTCULLIS_KEY_SET"))) as JSONWebKeySet);
+/** Settings: PORTCULLIS_AUDIENCE, its origin as the routes name it; PORTCULLIS_KEY_SET, what the gateway signs with. */
+const setting = (name: string) => String(Reflect.get(env, name));
+const authenticator = createGatewayAuthenticator({
+  audience: setting("PORTCULLIS_AUDIENCE"),
+  keySet: JSON.parse(setting("PORTCULLIS_KEY_SET")) as JSONWebKeySet,
+});
 
-/** Who the gateway says is calling; throws for what the gateway did not sign, or did not sign for this API. */
-async function caller(c: Context) {
-  const { payload } = await jwtVerify(c.req.header("Portcullis-Assertion") ?? "", keySet, {
-    issuer: "portcullis",
-    audience: new URL(c.req.url).origin,
-    algorithms: ["ES256"],
-    typ: "portcullis-assertion+jwt",
-  });
-  const { key_id: key, organization_id: organization, sub: owner } = payload;
-  return { key, organization, user: owner === organization ? null : owner };
+/** Who is calling, as this API shows it. */
+function shown(principal: Principal) {
+  const { keyId: key, organizationId: organization } = principal;
+  return { key, organization, user: principal.type === "user" ? principal.userId : null };
 }
 
 const app = new Hono();
-app.onError((error, c) => {
-  if (error instanceof errors.JOSEError) return c.json({ message: "Only requests that came through the gateway are answered." }, 401);
-  console.error(error);
-  return c.json({ message: "Something went wrong." }, 500);
-});
 /** `GET /health`: public. */
 app.get("/health", (c) => c.json({ status: "ok" }));
+// Everything below it is for who came through the gateway.
+const api = app.use(authenticate(authenticator));
 /** `GET /orders`: all orders. */
-app.get("/orders", async (c) => c.json({ caller: await caller(c), orders }));
+api.get("/orders", (c) => c.json({ caller: shown(c.get("principal")), orders }));
 /** `GET /orders/stream`: three orders as server-sent events, one after the other. */
-app.get("/orders/stream", (c) =>
+api.get("/orders/stream", (c) =>
   streamSSE(c, async (stream) => {
     for (let at = 0; at < STREAM_EVENTS; at++) {
       await stream.writeSSE({ event: "order", id: String(at), data: JSON.stringify(orders[at % orders.length]) });
@@ -52,30 +50,30 @@ app.get("/orders/stream", (c) =>
   }),
 );
 /** `GET /orders/:id`: one order; 404. */
-app.get("/orders/:id", async (c) => {
+api.get("/orders/:id", (c) => {
   const order = orders.find(({ id }) => id === c.req.param("id"));
-  return order ? c.json({ caller: await caller(c), order }) : c.json({ message: "No such order." }, 404);
+  return order ? c.json({ caller: shown(c.get("principal")), order }) : c.json({ message: "No such order." }, 404);
 });
 /** `POST /orders` `{item, quantity}`: 201 the order. */
-app.post("/orders", async (c) => {
+api.post("/orders", async (c) => {
   const { item, quantity } = await c.req.json<{ item?: unknown; quantity?: unknown }>();
   if (typeof item !== "string" || typeof quantity !== "number") return c.json({ message: "Send item (text) and quantity (number)." }, 400);
   const order = { id: String(orders.length + 1), item, quantity };
   orders.push(order);
-  return c.json({ caller: await caller(c), order }, 201);
+  return c.json({ caller: shown(c.get("principal")), order }, 201);
 });
 /** `GET /invoices`: all invoices. */
-app.get("/invoices", async (c) => c.json({ caller: await caller(c), invoices: [...invoices.values()] }));
+api.get("/invoices", (c) => c.json({ caller: shown(c.get("principal")), invoices: [...invoices.values()] }));
 /** `POST /invoices/:id/pay`: pays an invoice; 404. */
-app.post("/invoices/:id/pay", async (c) => {
+api.post("/invoices/:id/pay", (c) => {
   const invoice = invoices.get(c.req.param("id"));
   if (!invoice) return c.json({ message: "No such invoice." }, 404);
   const paid = { ...invoice, paid: true };
   invoices.set(paid.id, paid);
-  return c.json({ caller: await caller(c), invoice: paid });
+  return c.json({ caller: shown(c.get("principal")), invoice: paid });
 });
 /** `POST /echo`: the body back as it comes. */
-app.post(
+api.post(
   "/echo",
   (c) => new Response(c.req.raw.body, { headers: { "Content-Type": c.req.header("Content-Type") ?? "application/octet-stream" } }),
 );

@@ -1,4 +1,5 @@
-/** Whether the ports can be used, before anything is started. */
+/** Whether ports can be used, before anything is started. */
+import { randomInt } from "node:crypto";
 import net from "node:net";
 import { OptionError, PORT_OPTIONS, type Ports } from "./options.ts";
 
@@ -10,6 +11,16 @@ export async function requireFreePorts(ports: Ports): Promise<void> {
     if (fault !== undefined) faults.push(`Port ${port} ${fault}: choose another one with ${PORT_OPTIONS[name as keyof Ports]}.`);
   }
   if (faults.length > 0) throw new OptionError(faults.join(" "));
+}
+
+/** Below those that systems give out by themselves, so that nothing takes one between its choice and its use. */
+const CHOSEN_FROM = 20_000;
+const CHOSEN_TO = 32_000;
+
+/** A port that can be used, for what must know its own before it starts. */
+export async function freePort(): Promise<number> {
+  const port = randomInt(CHOSEN_FROM, CHOSEN_TO);
+  return (await faultOf(port)) === undefined ? port : freePort();
 }
 
 /** Why a port cannot be used, or undefined. */

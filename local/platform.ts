@@ -4,6 +4,7 @@ import { build } from "esbuild";
 import { convertV4MiniflareOptions, Log, LogLevel, Miniflare } from "miniflare";
 import { unstable_getMiniflareWorkerOptions as workerOptionsOf } from "wrangler";
 import { assertionKeysSetting, publicKeySet } from "../worker/assertion-keys.ts";
+import { freePort } from "./free-ports.ts";
 import type { Ports } from "./options.ts";
 
 /** A running system. */
@@ -49,10 +50,14 @@ export function settingsOf(name: keyof typeof CONFIGURATIONS): Record<string, st
 /** Bundles the Workers and starts them. */
 export async function startPlatform(options: PlatformOptions): Promise<Platform> {
   const { ports, bindings } = options;
+  const apiPort = ports.exampleApi === 0 ? await freePort() : ports.exampleApi;
   const workers = await Promise.all([
     worker("gateway", ports.gateway, { REGION: "local", ...bindings.gateway }),
     worker("controlPlane", ports.controlPlane, bindings.controlPlane),
-    worker("exampleApi", ports.exampleApi, { PORTCULLIS_KEY_SET: publicKeySetOf(bindings.gateway) }),
+    worker("exampleApi", apiPort, {
+      PORTCULLIS_AUDIENCE: `http://127.0.0.1:${apiPort}`,
+      PORTCULLIS_KEY_SET: publicKeySetOf(bindings.gateway),
+    }),
   ]);
   const persist = options.stateDirectory;
   const miniflare = new Miniflare(

@@ -1,5 +1,6 @@
 /** The keys that sign what the gateway says to upstreams: private ones in a secret, their public halves for everybody. */
 import { z } from "zod";
+import { ASSERTION_ALGORITHM, KEY_SET_MAX_AGE_S } from "../core/assertion.ts";
 
 /** A P-256 coordinate or scalar: 32 bytes in base64url. */
 const p256Member = z.string().regex(/^[A-Za-z0-9_-]{43}$/);
@@ -31,16 +32,12 @@ export const assertionKeysSetting = z
     return z.NEVER;
   });
 
-/** Path at which the gateway publishes what upstreams verify with; no route can have it. */
-export const KEY_SET_PATH = "/.well-known/portcullis/jwks.json";
-const KEY_SET_MAX_AGE_S = 300;
-
 /** The public halves: a JWK set (RFC 7517 section 5). */
 export function publicKeySet(keys: AssertionKeys) {
-  return { keys: keys.map(({ d: _private, ...half }) => ({ ...half, alg: "ES256", use: "sig" })) };
+  return { keys: keys.map(({ d: _private, ...half }) => ({ ...half, alg: ASSERTION_ALGORITHM, use: "sig" })) };
 }
 
-/** `GET` {@link KEY_SET_PATH}, for everybody: 200 the JWK set. */
+/** `GET` `KEY_SET_PATH`, for everybody: 200 the JWK set. */
 export function keySetResponse(keys: AssertionKeys): Response {
   const headers = { "Content-Type": "application/jwk-set+json", "Cache-Control": `public, max-age=${KEY_SET_MAX_AGE_S}` };
   return Response.json(publicKeySet(keys), { headers });

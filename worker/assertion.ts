@@ -8,15 +8,12 @@
  */
 import { SignJWT } from "jose";
 import { LRUCache } from "lru-cache";
+import { ASSERTION_ALGORITHM, ASSERTION_ISSUER, ASSERTION_TYPE } from "../core/assertion.ts";
 import type { ActiveRecord } from "../core/record.ts";
 import type { Route } from "../core/route.ts";
 import { upstreamsOf } from "../core/upstream.ts";
 import type { AssertionKeys } from "./assertion-keys.ts";
 
-/** `typ` of its header (RFC 8725 section 3.11): not to be taken for a JWT of another kind. */
-export const ASSERTION_TYPE = "portcullis-assertion+jwt";
-/** `iss` of all of them. */
-export const ASSERTION_ISSUER = "portcullis";
 /** Seconds it is good for. */
 const LIFETIME_S = 60;
 /** Milliseconds after which another one is signed beside the requests, and after which none waits for that any more. */
@@ -65,7 +62,7 @@ export class Assertions {
   async sign(caller: Caller, nowMs: number): Promise<string> {
     const [key] = this.#keys;
     const text = await new SignJWT(claimsOf(caller))
-      .setProtectedHeader({ alg: "ES256", typ: ASSERTION_TYPE, kid: key.kid })
+      .setProtectedHeader({ alg: ASSERTION_ALGORITHM, typ: ASSERTION_TYPE, kid: key.kid })
       .setIssuedAt(new Date(nowMs))
       .setExpirationTime(new Date(nowMs + LIFETIME_S * 1_000))
       .sign(key);

@@ -3,13 +3,14 @@
  * comes first, so that a malformed or made-up key gets no further and costs next to nothing; a key that is known, while
  * the leases run, is decided from memory.
  */
+import { KEY_SET_PATH } from "../core/assertion.ts";
 import { sha256Hex } from "../core/digest.ts";
 import { KeyMemory } from "../core/edge/key-memory.ts";
 import { EdgeRequest, type Allowed, type Candidate, type Decision, type Edge, type Refused } from "../core/edge/request.ts";
 import { RouteMemory } from "../core/edge/route-memory.ts";
 import { EdgeViews } from "../core/protocol/edge-views.ts";
 import { mintRequestId } from "../core/request-id.ts";
-import { KEY_SET_PATH, keySetResponse } from "./assertion-keys.ts";
+import { keySetResponse } from "./assertion-keys.ts";
 import { candidateOf } from "./candidate.ts";
 import type { GatewayConfiguration } from "./configuration.ts";
 import { cutLine, decisionHeader, decisionLine, type Cut } from "./decision-report.ts";

@@ -4,11 +4,9 @@
  */
 import type { MissingPermissions } from "../core/authorize.ts";
 import type { LimitReport } from "../core/limits/headers.ts";
+import { challengeOf, problemOf, RETRY_AFTER_S } from "../core/problem.ts";
 import { TOLD, type ProxyError, type Reason, type Told } from "../core/reason.ts";
 
-/** Name of the protection space in challenges (RFC 9110 section 11.5). */
-const REALM = "portcullis";
-const RETRY_AFTER_S = "1";
 /** Name of the gateway in Proxy-Status. */
 const PROXY = "portcullis";
 
@@ -29,7 +27,6 @@ interface Prepared {
   readonly bodyHead: string;
   /** The platform copies these faster than it reads the same from a plain object. */
   readonly headers: Headers;
-  readonly challenge: string;
 }
 
 /** Made once: refusing must cost next to nothing. */
@@ -37,43 +34,31 @@ const PREPARED = Object.fromEntries(Object.entries(TOLD).map(([reason, told]) =>
 
 /** The response for a refusal. `HEAD` gets no body (RFC 9110 section 9.3.2). */
 export function refusalResponse(reason: Reason, context: RefusalContext): Response {
-  const { status, bodyHead, headers, challenge } = PREPARED[reason];
+  const { status, bodyHead, headers } = PREPARED[reason];
   const body =
     context.method === "HEAD"
       ? null
       : `${bodyHead},"request_id":"${context.requestId}"${missingMembers(context.missing)}${violatedMember(context.limits)}}`;
   const response = new Response(body, { status, headers });
   response.headers.set("Portcullis-Request-Id", context.requestId);
-  if (context.missing) response.headers.set("WWW-Authenticate", `${challenge}, scope="${context.missing.permissions.join(" ")}"`);
-  for (const [name, value] of Object.entries(context.limits?.headers ?? {})) response.headers.set(name, value);
+  if (context.missing) response.headers.set("WWW-Authenticate", challengeOf(TOLD.insufficient_scope, context.missing.permissions));
+  if (context.limits) for (const [name, value] of Object.entries(context.limits.headers)) response.headers.set(name, value);
   return response;
 }
 
 function prepare(told: Told): Prepared {
-  const problem = {
-    type: told.type ?? `urn:portcullis:problem:${told.code}`,
-    title: told.title,
-    status: told.status,
-    detail: told.detail,
-    code: told.code,
-  };
   const headers = new Headers({ "Content-Type": "application/problem+json", "Cache-Control": "no-store" });
-  const challenge = told.challenge === undefined ? "" : challengeOf(told.challenge, told.title);
+  const challenge = challengeOf(told);
   if (challenge !== "") headers.set("WWW-Authenticate", challenge);
   if (told.status === 503) headers.set("Retry-After", RETRY_AFTER_S);
   headers.set("Proxy-Status", `${PROXY};error=${told.proxyError ?? proxyErrorOf(told.status)};details="${told.code}"`);
-  return { status: told.status, bodyHead: JSON.stringify(problem).slice(0, -1), headers, challenge };
+  return { status: told.status, bodyHead: JSON.stringify(problemOf(told)).slice(0, -1), headers };
 }
 
 /** RFC 9209 section 2.3: all answers that are the gateway's own say so, and why. */
 function proxyErrorOf(status: Told["status"]): ProxyError {
   if (status >= 500) return "proxy_internal_error";
   return status === 401 || status === 403 ? "http_request_denied" : "http_request_error";
-}
-
-/** RFC 6750 section 3: no error code where there was no credential. */
-function challengeOf(code: string, description: string): string {
-  return code === "" ? `Bearer realm="${REALM}"` : `Bearer realm="${REALM}", error="${code}", error_description="${description}"`;
 }
 
 /** `required` says whether all of the missing permissions are needed or any one of them. */

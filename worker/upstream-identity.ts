@@ -1,4 +1,5 @@
 /** How upstreams are told who is calling: by a signed assertion, by plain headers, or by both. */
+import { ASSERTION_HEADER } from "../core/assertion.ts";
 import { organizationOf, type ActiveRecord } from "../core/record.ts";
 import { Assertions, type Caller } from "./assertion.ts";
 import type { AssertionKeys } from "./assertion-keys.ts";
@@ -37,7 +38,7 @@ export class UpstreamIdentity {
 
   #with({ record }: Caller, assertion: string | undefined): IdentityHeaders {
     const plain = this.#plainHeaders ? plainHeadersOf(record) : {};
-    return assertion === undefined ? plain : { ...plain, "portcullis-assertion": assertion };
+    return assertion === undefined ? plain : { ...plain, [ASSERTION_HEADER]: assertion };
   }
 }
 

@@ -1,6 +1,6 @@
 /** Fields that several endpoints take. */
 import { z } from "zod";
-import { permissionSlug } from "../../core/permission.ts";
+import { permissionSlug } from "../../core/permission-slug.ts";
 import { METADATA_PAIRS_MAX } from "../ledger/metadata.ts";
 
 /** Control characters, line and paragraph separators, and what turns the direction of the text around it. */

@@ -1,6 +1,6 @@
 /** Ending many keys at once: a preview first, then exactly what it showed. Ours. */
 import { z } from "zod";
-import { permissionSlug } from "../../core/permission.ts";
+import { permissionSlug } from "../../core/permission-slug.ts";
 import type { KeyFilter, KeySetDigest } from "../ledger/command.ts";
 import { apiKeySchema, receiptSchema, type RevocationPreview } from "../ledger/view.ts";
 import { invalid, notFound } from "./api-error.ts";

@@ -2,7 +2,8 @@
 import { z } from "zod";
 import { HOME_CELL, mintId } from "../../core/identifier.ts";
 import { assemblePage, walkOf } from "../../core/page.ts";
-import { permissionSlug, PLATFORM_PERMISSION_PREFIX } from "../../core/permission.ts";
+import { PLATFORM_PERMISSION_PREFIX } from "../../core/permission.ts";
+import { permissionSlug } from "../../core/permission-slug.ts";
 import { permissionSchema } from "../ledger/view.ts";
 import { notFound } from "./api-error.ts";
 import { endpoint, type Section } from "./endpoint.ts";

@@ -1,6 +1,6 @@
 /** Fields of roles, of the installation and of organizations. */
 import { z } from "zod";
-import { permissionSlug } from "../../core/permission.ts";
+import { permissionSlug } from "../../core/permission-slug.ts";
 import { displayName } from "./fields.ts";
 
 /** How the slugs of roles begin that an organization makes for itself, as in the WorkOS API; no other slug does. */

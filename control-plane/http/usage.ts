@@ -1,7 +1,7 @@
 /** Usage: what keys have been used for, for charts. Ours. */
 import { z } from "zod";
 import { cellOfId, isId } from "../../core/identifier.ts";
-import { permissionSlug } from "../../core/permission.ts";
+import { permissionSlug } from "../../core/permission-slug.ts";
 import { GROUPS, mergeBars, STEPS_MS, type Bar, type Place, type UsageQuestion } from "../usage/query.ts";
 import type { View } from "../ledger/view.ts";
 import { invalid } from "./api-error.ts";

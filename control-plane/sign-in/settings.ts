@@ -1,6 +1,7 @@
 /** Settings of admins' sign-in with the operator's identity provider (OpenID Connect). All absent: nobody signs in, only keys call. */
 import { z } from "zod";
-import { covers, permissionSlug, PLATFORM_PERMISSION_PREFIX, PLATFORM_PERMISSIONS } from "../../core/permission.ts";
+import { covers, PLATFORM_PERMISSION_PREFIX, PLATFORM_PERMISSIONS } from "../../core/permission.ts";
+import { permissionSlug } from "../../core/permission-slug.ts";
 
 /** Whom to believe, and what about. */
 export interface IdentityProviderConfiguration {

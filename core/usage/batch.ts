@@ -3,7 +3,7 @@
  * and is the unit of repetition: it may arrive several times and is counted once, by its id.
  */
 import { z } from "zod";
-import { permissionSlug } from "../permission.ts";
+import { permissionSlug } from "../permission-slug.ts";
 
 export const HOUR_MS = 3_600_000;
 

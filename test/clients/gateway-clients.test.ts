@@ -232,7 +232,7 @@ describe("Node's http", () => {
     held?.resume();
     const [response] = (await once(request, "response")) as [IncomingMessage];
     await finished;
-    expect(String((await Readable.from(response).toArray()).join(""))).toBe("all");
+    expect((await Readable.from(response).toArray()).join("")).toBe("all");
   });
 
   it("holds the upstream back while it takes nothing, and gets all when it does", async () => {

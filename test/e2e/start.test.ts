@@ -9,7 +9,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
 const PROJECT = path.resolve(import.meta.dirname, "../..");
-const PARTS = ["core", "platform", "worker", "control-plane", "example-api", "local", "package.json", "wrangler.toml"];
+const PARTS = ["core", "platform", "worker", "control-plane", "sdk", "example-api", "local", "package.json", "wrangler.toml"];
 /** 128 and the signal's number, as shells count. */
 const ENDED_BY_SIGINT = 130;
 const PORT_OPTIONS = ["--gateway-port", "--control-plane-port", "--api-port"];
@@ -22,7 +22,10 @@ const started = new Set<Run>();
 beforeAll(async () => {
   folder = mkdtempSync(path.join(tmpdir(), "portcullis-start-"));
   for (const part of PARTS)
-    cpSync(path.join(PROJECT, part), path.join(folder, part), { recursive: true, filter: (file) => !file.endsWith(".dev.vars") });
+    cpSync(path.join(PROJECT, part), path.join(folder, part), {
+      recursive: true,
+      filter: (file) => !file.endsWith(".dev.vars") && path.basename(file) !== "dist",
+    });
   symlinkSync(path.join(PROJECT, "node_modules"), path.join(folder, "node_modules"), "dir");
   ports = await freePorts(PORT_OPTIONS.length);
 });
