@@ -9,7 +9,7 @@ import { promisify } from "node:util";
 import { EventSource } from "eventsource";
 import { Client, fetch as undiciFetch, FormData } from "undici";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import WebSocket, { WebSocketServer } from "ws";
+import { WebSocket, WebSocketServer } from "ws";
 import { callApi } from "../../local/api-client.ts";
 import { startTestSystem, type TestSystem } from "../system.ts";
 
