@@ -9,7 +9,7 @@ import { promisify } from "node:util";
 import { EventSource } from "eventsource";
 import { Client, fetch as undiciFetch, FormData } from "undici";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import WebSocket, { WebSocketServer } from "ws";
+import { WebSocket, WebSocketServer } from "ws";
 import { callApi } from "../../local/api-client.ts";
 import { startTestSystem, type TestSystem } from "../system.ts";
 
@@ -232,7 +232,7 @@ describe("Node's http", () => {
     held?.resume();
     const [response] = (await once(request, "response")) as [IncomingMessage];
     await finished;
-    expect(String((await Readable.from(response).toArray()).join(""))).toBe("all");
+    expect((await Readable.from(response).toArray()).join("")).toBe("all");
   });
 
   it("holds the upstream back while it takes nothing, and gets all when it does", async () => {
