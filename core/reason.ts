@@ -31,7 +31,12 @@ export type Reason =
   | "rotated_secret"
   | "network_not_allowed"
   | "client_address_unknown"
-  | "foreign_not_allowed";
+  | "foreign_not_allowed"
+  // What a route says besides permissions
+  | "credential_place_not_allowed"
+  | "excluded_permission"
+  | "route_network_not_allowed"
+  | "origin_not_allowed";
 
 /** What a reason looks like from outside. */
 export interface Told {
@@ -176,4 +181,29 @@ export const TOLD: Readonly<Record<Reason, Told>> = {
   network_not_allowed: networkNotAllowed,
   client_address_unknown: networkNotAllowed,
   foreign_not_allowed: malformedToken,
+  credential_place_not_allowed: {
+    status: 401,
+    code: "credential_place_not_allowed",
+    title: "The API key is not accepted in this header here",
+    detail: "This route takes the API key in another header than the one it came in. See the documentation of the API for which.",
+    challenge: "invalid_token",
+  },
+  excluded_permission: {
+    status: 403,
+    code: "excluded_permission",
+    title: "Permission not wanted here",
+    detail: "The API key may do something that keys on this route must not be able to do; see excluded_permissions. Use a narrower key.",
+  },
+  route_network_not_allowed: {
+    status: 403,
+    code: "route_network_not_allowed",
+    title: "Network not allowed",
+    detail: "This route cannot be used from this network address, with any API key. Call from one of the networks it is open to.",
+  },
+  origin_not_allowed: {
+    status: 403,
+    code: "origin_not_allowed",
+    title: "Origin not allowed",
+    detail: "Web pages of this origin may not call this route. Call it from a server, or have the origin added to the route.",
+  },
 };

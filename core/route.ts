@@ -3,6 +3,10 @@
  * refused. Validated whole, so that a table in force is never half right.
  */
 import { z } from "zod";
+import { corsSchema } from "./cors.ts";
+import { CREDENTIAL_PLACES, type CredentialPlace } from "./credential.ts";
+import { headerRulesSchema } from "./header-rule.ts";
+import { networks } from "./network.ts";
 import { permissionSlug } from "./permission.ts";
 
 const PATH_SEGMENT = /^(?::[A-Za-z_][A-Za-z0-9_]*|\*|[A-Za-z0-9\-._~!$&'()+,=@]+)$/;
@@ -50,12 +54,25 @@ export const routeSchema = z
     path: pathPattern,
     /** Origin, optionally with a base path that is put before the request's path. */
     upstream,
-    /** `all`: each is required; `any`: at least one is. A route that is not public needs one of the two. */
-    permissions: z.strictObject({ all: permissionList.optional(), any: permissionList.optional() }).optional(),
+    /**
+     * `all`: each is required; `any`: at least one is. A route that is not public needs one of the two. `not`: a key that may do any of
+     * these is refused, wildcards on either side being all that they cover.
+     */
+    permissions: z
+      .strictObject({ all: permissionList.optional(), any: permissionList.optional(), not: permissionList.optional() })
+      .optional(),
     /** Passes without a key. */
     public: z.boolean().optional(),
-    /** Also accept the key as the user name of HTTP Basic (RFC 7617). */
+    /** Also accept the key as the user name of HTTP Basic (RFC 7617): short for `credentials` with all three. */
     basic: z.boolean().optional(),
+    /** Where the key may be carried; absent: `bearer` and `x-api-key`. */
+    credentials: z.array(z.enum(CREDENTIAL_PLACES)).min(1).max(CREDENTIAL_PLACES.length).optional(),
+    /** Networks that requests may come from, with a key or without; absent: any. */
+    networks: networks.pipe(z.array(z.string())).optional(),
+    /** Web pages that may call the route; absent: CORS is the upstream's business, preflights included. */
+    cors: corsSchema.optional(),
+    /** Headers that are put in or taken out on the way. */
+    headers: headerRulesSchema.optional(),
     /** Also accept keys that were issued elsewhere and imported. A made-up one costs a question to the ledger. */
     foreign: z.boolean().optional(),
     /**
@@ -69,6 +86,14 @@ export const routeSchema = z
   .refine((route) => (route.public === true) !== (route.permissions?.all !== undefined || route.permissions?.any !== undefined), {
     error: "either public: true, or permissions with 'all' or 'any'",
     path: ["permissions"],
+  })
+  .refine((route) => route.public !== true || route.permissions?.not === undefined, {
+    error: "a public route cannot exclude keys: they would pass without being shown",
+    path: ["permissions", "not"],
+  })
+  .refine((route) => route.basic === undefined || route.credentials === undefined, {
+    error: "either basic, or credentials",
+    path: ["credentials"],
   });
 
 /** A whole table; names and matches are unique. */
@@ -121,6 +146,13 @@ export function methodsOf(route: Route): string[] {
   const methods: string[] = [...new Set<string>(route.methods)];
   return methods.includes("GET") && !methods.includes("HEAD") ? [...methods, "HEAD"] : methods;
 }
+
+/** Where a route takes the key from. */
+export function placesOf(route: Route): readonly CredentialPlace[] {
+  return route.credentials ?? (route.basic === true ? CREDENTIAL_PLACES : PLACES_USUALLY);
+}
+
+const PLACES_USUALLY: readonly CredentialPlace[] = ["bearer", "x-api-key"];
 
 /** The route's freshness in milliseconds; without a route, or where it names none, as long as a lease. */
 export function freshnessMs(route: Route | undefined): number {

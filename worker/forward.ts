@@ -1,7 +1,8 @@
 /** Passing an allowed request on. Bodies stream both ways; redirects are the client's business. */
-import type { Candidate } from "../core/edge/request.ts";
-import type { Route } from "../core/route.ts";
+import type { Candidate } from "../core/edge/candidate.ts";
+import type { PreparedRoute } from "../core/prepared-route.ts";
 import { passesUpstream, RESPONSE_HEADERS_REMOVED, VIA } from "./header-rules.ts";
+import { ruledRequestHeaders } from "./route-headers.ts";
 import type { IdentityHeaders } from "./upstream-identity.ts";
 
 /** Methods that may be sent again when the connection broke (RFC 9110 section 9.2.2) and that have no body to lose. */
@@ -23,14 +24,16 @@ export interface UpstreamRequest {
 export function upstreamRequest(
   request: Request,
   candidate: Candidate,
-  route: Route,
+  route: PreparedRoute,
   identity: IdentityHeaders,
   requestId: string,
 ): UpstreamRequest {
   const { method, path, search } = candidate;
+  const { requestHeaders: rules } = route.prepared;
+  const headers = upstreamHeaders(request, candidate, identity, requestId);
   const init: RequestInit = {
     method,
-    headers: upstreamHeaders(request, candidate, identity, requestId),
+    headers: rules ? ruledRequestHeaders(headers, rules) : headers,
     redirect: "manual",
     // Past the platform's cache: without the caller's key in the request it would serve one caller's answer to another.
     cache: "no-store",

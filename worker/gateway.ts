@@ -5,9 +5,11 @@
  */
 import { sha256Hex } from "../core/digest.ts";
 import { KeyMemory } from "../core/edge/key-memory.ts";
-import { EdgeRequest, type Allowed, type Candidate, type Decision, type Edge, type Refused } from "../core/edge/request.ts";
+import type { Candidate } from "../core/edge/candidate.ts";
+import { EdgeRequest, type Allowed, type Decision, type Edge, type Refused } from "../core/edge/request.ts";
 import { RouteMemory } from "../core/edge/route-memory.ts";
 import { EdgeViews } from "../core/protocol/edge-views.ts";
+import type { PreparedRoute } from "../core/prepared-route.ts";
 import { mintRequestId } from "../core/request-id.ts";
 import { KEY_SET_PATH, keySetResponse } from "./assertion-keys.ts";
 import { candidateOf } from "./candidate.ts";
@@ -18,6 +20,7 @@ import { LedgerAccess, type Asker } from "./ledger-access.ts";
 import type { GatewayPorts, RequestContext } from "./ports.ts";
 import { refusalResponse } from "./refusal.ts";
 import { ReplicaChoice } from "./replica-choice.ts";
+import { forgetSharing, preflightResponse, ruleResponseHeaders, shareWithPages } from "./route-headers.ts";
 import { Timing } from "./timing.ts";
 import { NOBODY, UpstreamIdentity, type IdentityHeaders } from "./upstream-identity.ts";
 import { UsageCounter, usagePorts } from "./usage-counter.ts";
@@ -80,6 +83,7 @@ class Exchange {
     const { assertionKeys } = this.#isolate.configuration.identity;
     if (candidate.path === KEY_SET_PATH && assertionKeys) return keySetResponse(assertionKeys);
     const decision = await this.#decide(candidate);
+    if ("preflight" in decision) return this.#finish(decision, preflightResponse(decision, this.#requestId));
     return "reason" in decision ? this.#refuse(decision) : this.#forward(candidate, decision);
   }
 
@@ -117,6 +121,7 @@ class Exchange {
       requestId: this.#requestId,
       method: this.#request.method,
       missing: refused.missing,
+      excluded: refused.excluded,
     });
     return this.#finish(refused, response);
   }
@@ -132,10 +137,17 @@ class Exchange {
       this.#isolate.usage.used(allowed, this.#context);
       const answer = await this.#timing.span("upstream", () => send(outgoing, candidate.method, this.#isolate.ports.fetch));
       const response = clientResponse(answer, this.#requestId);
-      return response ? this.#finish(allowed, response) : this.#unreachable(allowed, "InterimResponse");
+      if (!response) return this.#unreachable(allowed, "InterimResponse");
+      if (response.status !== SWITCHING_PROTOCOLS) this.#applyRules(response.headers, allowed.route);
+      return this.#finish(allowed, response);
     } catch (error) {
       return this.#unreachable(allowed, nameOf(error));
     }
+  }
+
+  #applyRules(headers: Headers, { prepared: { cors, responseHeaders } }: PreparedRoute): void {
+    if (responseHeaders) ruleResponseHeaders(headers, responseHeaders);
+    if (cors) forgetSharing(headers);
   }
 
   #identityOf({ record, route }: Allowed): IdentityHeaders | Promise<IdentityHeaders> {
@@ -159,6 +171,8 @@ class Exchange {
     this.#isolate.usage.answered(decision, response.status, this.#context);
     if (decision.basis?.stale === true) ports.count("stale_decision");
     if (response.status === SWITCHING_PROTOCOLS) return response;
+    const cors = decision.route?.prepared.cors;
+    if (cors) shareWithPages(response.headers, cors, this.#request.headers.get("origin"));
     if (configuration.serverTiming) response.headers.append("Server-Timing", this.#timing.header());
     if (configuration.decisionHeader) response.headers.set("Portcullis-Decision", decisionHeader(decision));
     return response;

@@ -12,6 +12,7 @@ interface RefusalContext {
   readonly method: string;
   /** On 403. */
   readonly missing?: MissingPermissions | undefined;
+  readonly excluded?: readonly string[] | undefined;
 }
 
 /** What is the same each time. */
@@ -30,7 +31,10 @@ const PREPARED = Object.fromEntries(Object.entries(TOLD).map(([reason, told]) =>
 /** The response for a refusal. `HEAD` gets no body (RFC 9110 section 9.3.2). */
 export function refusalResponse(reason: Reason, context: RefusalContext): Response {
   const { status, bodyHead, headers, challenge } = PREPARED[reason];
-  const body = context.method === "HEAD" ? null : `${bodyHead},"request_id":"${context.requestId}"${missingMembers(context.missing)}}`;
+  const body =
+    context.method === "HEAD"
+      ? null
+      : `${bodyHead},"request_id":"${context.requestId}"${missingMembers(context.missing)}${excludedMember(context.excluded)}}`;
   const response = new Response(body, { status, headers });
   response.headers.set("Portcullis-Request-Id", context.requestId);
   if (context.missing) response.headers.set("WWW-Authenticate", `${challenge}, scope="${context.missing.permissions.join(" ")}"`);
@@ -60,4 +64,8 @@ function challengeOf(code: string, description: string): string {
 /** `required` says whether all of the missing permissions are needed or any one of them. */
 function missingMembers(missing: MissingPermissions | undefined): string {
   return missing ? `,"missing_permissions":${JSON.stringify(missing.permissions)},"required":"${missing.any ? "any" : "all"}"` : "";
+}
+
+function excludedMember(excluded: readonly string[] | undefined): string {
+  return excluded ? `,"excluded_permissions":${JSON.stringify(excluded)}` : "";
 }
