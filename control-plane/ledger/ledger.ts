@@ -9,7 +9,7 @@ import type { Lineage } from "../../core/lineage.ts";
 import type { Slice, Walk } from "../../core/page.ts";
 import type { LeaseGrant, LeaseRequest } from "../../core/protocol/messages.ts";
 import { recordName } from "../../core/record.ts";
-import { ROUTES_RECORD_NAME, type RouteTable } from "../../core/route.ts";
+import { ROUTES_RECORD_NAME, type Route, type RouteTable } from "../../core/route.ts";
 import { Cells } from "../cells.ts";
 import { controlPlaneConfiguration, type ControlPlaneConfiguration } from "../configuration.ts";
 import type { LedgerReplica } from "../ledger-replica.ts";
@@ -45,7 +45,7 @@ import { heldByActor, lineageOf } from "./platform-keys.ts";
 import { nonCompliantKeys } from "./policy-report.ts";
 import { healPublication, nextPublicationAtMs, publishDue } from "./publications.ts";
 import { resolveToken } from "./resolve.ts";
-import { routeTable } from "./route-table.ts";
+import { routeTable, routeTableVersion, routeTableVersions } from "./route-table.ts";
 import { migrate } from "./schema.ts";
 import * as selfServe from "./self-serve.ts";
 import * as tenancy from "./tenancy.ts";
@@ -67,6 +67,7 @@ import type {
   ReceiptView,
   RevocationPreview,
   RoleView,
+  RouteTableVersionView,
   UserView,
 } from "./view.ts";
 import { sealedWebhookEndpoint, webhookEndpointSlice, type SealedWebhookEndpoint } from "./webhook-endpoints.ts";
@@ -429,6 +430,14 @@ export class Ledger extends DurableObject<LedgerEnv> implements LedgerContract {
 
   async livePlatformKeys(): Promise<readonly string[]> {
     return livePlatformKeys(this.#sql, Date.now());
+  }
+
+  async routeTableVersions(): Promise<readonly RouteTableVersionView[]> {
+    return routeTableVersions(this.#sql);
+  }
+
+  async routeTableVersion(version: number): Promise<(RouteTableVersionView & { readonly routes: readonly Route[] }) | null> {
+    return routeTableVersion(this.#sql, version) ?? null;
   }
 
   /** Publishes again what a gateway found missing or out of date in KV. */
