@@ -148,11 +148,11 @@ function published(version: number | undefined, onto: number, controlPlane: Cont
   return 0;
 }
 
-async function explain(options: Options, [method, target]: readonly string[]): Promise<ExitCode> {
+async function explain(options: Options, [method = "", target = ""]: readonly string[]): Promise<ExitCode> {
   const { live, file, permissions, place, from, origin } = options;
   const { routes } = live ? await requireControlPlane(process.env).table() : requireRouteFile(file);
   const written = writtenRequestSchema.safeParse({
-    request: `${origin === undefined ? String(method) : "OPTIONS"} ${String(target)}`,
+    request: `${origin === undefined ? method : "OPTIONS"} ${target}`,
     ...(permissions !== undefined && { permissions: permissions.split(",").filter((each) => each !== "") }),
     ...(place !== undefined && { place }),
     ...(from !== undefined && { from }),
@@ -163,10 +163,10 @@ async function explain(options: Options, [method, target]: readonly string[]): P
   return 0;
 }
 
-async function importDocument({ upstream, permission, out }: Options, [document]: readonly string[]): Promise<ExitCode> {
+async function importDocument({ upstream, permission, out }: Options, [document = ""]: readonly string[]): Promise<ExitCode> {
   if (upstream === undefined) throw new Failure("Where is the API? Give --upstream.");
-  const imported = importOpenApi(jsonOf(String(document)), { upstream, permission });
-  if ("fault" in imported) throw new Failure(`${String(document)} is no OpenAPI document: ${imported.fault}`);
+  const imported = importOpenApi(jsonOf(document), { upstream, permission });
+  if ("fault" in imported) throw new Failure(`${document} is no OpenAPI document: ${imported.fault}`);
   const { routes, problems } = imported;
   const text = `${JSON.stringify({ $schema: "./docs/routes.schema.json", routes }, null, 2)}\n`;
   if (out === undefined) process.stdout.write(text);

@@ -70,7 +70,7 @@ const networkNotAllowed: Told = {
   status: 403,
   code: "network_not_allowed",
   title: "Network not allowed",
-  detail: "The API key may not be used from this network address. Call from one of its allowed networks, or have them changed.",
+  detail: "The API key or the route may not be used from this network address. Call from an allowed network, or have them changed.",
 };
 
 /** The catalogue. Texts are ASCII without quotation marks, so that they can stand in a header as they are. */

@@ -59,27 +59,46 @@ export const routeSchema = z
      * these is refused, wildcards on either side being all that they cover.
      */
     permissions: z
-      .strictObject({ all: permissionList.optional(), any: permissionList.optional(), not: permissionList.optional() })
+      .strictObject({
+        all: permissionList.optional().meta({ description: "The key needs each of these." }),
+        any: permissionList.optional().meta({ description: "The key needs one of these." }),
+        not: permissionList
+          .optional()
+          .meta({ description: "A key that may do any of these is refused; wildcards are all that they cover." }),
+      })
       .optional(),
-    /** Passes without a key. */
-    public: z.boolean().optional(),
-    /** Also accept the key as the user name of HTTP Basic (RFC 7617): short for `credentials` with all three. */
-    basic: z.boolean().optional(),
-    /** Where the key may be carried; absent: `bearer` and `x-api-key`. */
-    credentials: z.array(z.enum(CREDENTIAL_PLACES)).min(1).max(CREDENTIAL_PLACES.length).optional(),
-    /** Networks that requests may come from, with a key or without; absent: any. */
-    networks: networks.pipe(z.array(z.string())).optional(),
-    /** Web pages that may call the route; absent: CORS is the upstream's business, preflights included. */
-    cors: corsSchema.optional(),
-    /** Headers that are put in or taken out on the way. */
-    headers: headerRulesSchema.optional(),
+    public: z.boolean().optional().meta({ description: "Passes without a key. A key that is sent must be good all the same." }),
+    basic: z
+      .boolean()
+      .optional()
+      .meta({ description: "Also takes the key as the user name of HTTP Basic (RFC 7617): short for credentials with all three." }),
+    credentials: z
+      .array(z.enum(CREDENTIAL_PLACES))
+      .min(1)
+      .max(CREDENTIAL_PLACES.length)
+      .optional()
+      .meta({ description: "Where the key may be carried. Usually bearer and x-api-key." }),
+    networks: networks
+      .pipe(z.array(z.string()))
+      .optional()
+      .meta({ description: "Networks that requests may come from, with a key or without, like 192.0.2.0/24." }),
+    cors: corsSchema
+      .optional()
+      .meta({ description: "Web pages that may call the route. Absent: CORS is the upstream's business, preflights included." }),
+    headers: headerRulesSchema.optional().meta({ description: "Headers that are put in or taken out on the way." }),
     /** Also accept keys that were issued elsewhere and imported. A made-up one costs a question to the ledger. */
-    foreign: z.boolean().optional(),
+    foreign: z.boolean().optional().meta({ description: "Also takes keys that were issued elsewhere and imported." }),
     /**
      * How old, in milliseconds, the knowledge may be that a request is decided by. 0: each request is covered by a question
      * to the region's replica that began after it arrived, and so by everything that was in force by then. Absent, or longer than the edge lease: the edge lease.
      */
-    freshness: z.number().int().min(0).max(60_000).optional(),
+    freshness: z
+      .number()
+      .int()
+      .min(0)
+      .max(60_000)
+      .optional()
+      .meta({ description: "Milliseconds that the knowledge may be old by which a request is decided; 0: asked for after it came." }),
     /** When the ledger cannot be asked: refuse with 503 (the default), or decide by knowledge of at most so many seconds of age. */
     outage: z.union([z.literal("deny"), z.strictObject({ allowStale: z.number().int().min(1).max(86_400) })]).optional(),
   })
