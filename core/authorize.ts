@@ -1,7 +1,7 @@
 /** The last word on a request: may the holder of this token use this route now? Pure; the record is known to be current. */
 import { equalInConstantTime } from "./constant-time.ts";
 import { isWithin, parseAddress } from "./network.ts";
-import { coversAny, notCovered } from "./permission.ts";
+import { coversAny, notCovered, overlaps } from "./permission.ts";
 import type { ActiveRecord, KeyRecord } from "./record.ts";
 import type { Route } from "./route.ts";
 
@@ -35,14 +35,18 @@ type Acceptance = { readonly accepted: true; readonly record: ActiveRecord } | {
 type Authorization =
   | { readonly allowed: true; readonly record: ActiveRecord }
   | { readonly allowed: false; readonly reason: HolderFault }
-  | { readonly allowed: false; readonly reason: "insufficient_scope"; readonly missing: MissingPermissions };
+  | { readonly allowed: false; readonly reason: "insufficient_scope"; readonly missing: MissingPermissions }
+  | { readonly allowed: false; readonly reason: "excluded_permission"; readonly excluded: readonly string[] };
 
 /** Whether the key is accepted, and may do what the route asks for. */
 export function authorize(record: KeyRecord, presented: Presentation, route: Route, nowMs: number): Authorization {
   const acceptance = accept(record, presented, nowMs);
   if (!acceptance.accepted) return { allowed: false, reason: acceptance.reason };
-  const missing = missingPermissions(route, acceptance.record.permissions);
-  return missing ? { allowed: false, reason: "insufficient_scope", missing } : { allowed: true, record: acceptance.record };
+  const { record: active } = acceptance;
+  const missing = missingPermissions(route, active.permissions);
+  if (missing) return { allowed: false, reason: "insufficient_scope", missing };
+  const excluded = route.permissions?.not?.filter((permission) => overlaps(active.permissions, permission)) ?? [];
+  return excluded.length > 0 ? { allowed: false, reason: "excluded_permission", excluded } : { allowed: true, record: active };
 }
 
 /** Checks secret, life and network, in this order: who does not hold the secret learns nothing of the key. */

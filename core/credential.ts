@@ -6,8 +6,11 @@
  * it is sent, and the upstream never sees a credential that the gateway did not understand.
  */
 
+/** Where a key may be carried. */
+export const CREDENTIAL_PLACES = ["bearer", "x-api-key", "basic"] as const;
+
 /** How the key was carried. */
-type CredentialPlace = "bearer" | "x-api-key" | "basic";
+export type CredentialPlace = (typeof CREDENTIAL_PLACES)[number];
 
 /** Why the carrying, not the key, is refused (400). */
 type CredentialFault = "multiple_credentials" | "malformed_credential";

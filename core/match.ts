@@ -3,15 +3,16 @@
  * path wins, segment by segment from the left: literal, then `:parameter`, then `*`. The method is part of the match: a
  * route that does not answer the method is passed over.
  */
-import { methodsOf, type Route, type RouteTable } from "./route.ts";
+import { prepareRoute, type PreparedRoute } from "./prepared-route.ts";
+import { methodsOf, type RouteTable } from "./route.ts";
 
 /** The place reached by some pattern's first segments. A request visits each node at most once, so a table bounds the work. */
 interface Node {
   readonly literals: Map<string, Node>;
   parameter: Node | undefined;
   /** Routes that end here, and routes that end here with `*`, by method. */
-  readonly ends: Map<string, Route>;
-  readonly wild: Map<string, Route>;
+  readonly ends: Map<string, PreparedRoute>;
+  readonly wild: Map<string, PreparedRoute>;
 }
 
 /** A table ready for matching. */
@@ -24,7 +25,7 @@ export interface CompiledRoutes {
 export function compileRoutes(table: Pick<RouteTable, "routes">): CompiledRoutes {
   const byHost = new Map<string, Node>();
   const anyHost = emptyNode();
-  for (const route of table.routes) plant(route.host === undefined ? anyHost : childOf(byHost, route.host), route);
+  for (const route of table.routes) plant(route.host === undefined ? anyHost : childOf(byHost, route.host), prepareRoute(route));
   return { byHost, anyHost };
 }
 
@@ -35,14 +36,14 @@ export function compileRoutes(table: Pick<RouteTable, "routes">): CompiledRoutes
 export function matchRoute(
   compiled: CompiledRoutes,
   request: { readonly method: string; readonly host: string; readonly path: string },
-): Route | undefined {
+): PreparedRoute | undefined {
   const segments = request.path.slice(1).split("/");
   if (request.path.includes("%")) for (const [at, segment] of segments.entries()) segments[at] = decodeURIComponent(segment);
   const ofHost = compiled.byHost.get(request.host);
   return (ofHost && find(ofHost, segments, 0, request.method)) ?? find(compiled.anyHost, segments, 0, request.method);
 }
 
-function find(node: Node, segments: readonly string[], at: number, method: string): Route | undefined {
+function find(node: Node, segments: readonly string[], at: number, method: string): PreparedRoute | undefined {
   const segment = segments[at];
   if (segment === undefined) return node.ends.get(method);
   const literal = node.literals.get(segment);
@@ -52,7 +53,7 @@ function find(node: Node, segments: readonly string[], at: number, method: strin
   return parameterised ?? node.wild.get(method);
 }
 
-function plant(root: Node, route: Route): void {
+function plant(root: Node, route: PreparedRoute): void {
   let node = root;
   let ends = root.ends;
   for (const segment of route.path.slice(1).split("/")) {

@@ -18,6 +18,11 @@ export function coversAny(held: readonly string[], needed: string): boolean {
   return held.some((permission) => covers(permission, needed));
 }
 
+/** Whether there is anything that both `held` and `named` cover: who holds `*` may do all of it, who holds `a:b` may do some of `a:*`. */
+export function overlaps(held: readonly string[], named: string): boolean {
+  return held.some((permission) => covers(permission, named) || covers(named, permission));
+}
+
 /** What both sides allow, in canonical form: `["documents:*"] ∩ ["documents:read"]` is `["documents:read"]`. */
 export function intersect(left: readonly string[], right: readonly string[]): string[] {
   const both = left.flatMap((l) => right.flatMap((r) => (covers(l, r) ? [r] : covers(r, l) ? [l] : [])));

@@ -43,7 +43,12 @@ export type Reason =
   | "upstream_invalid"
   | "upstream_misconfigured"
   | "upstream_response_too_large"
-  | "upstream_timeout";
+  | "upstream_timeout"
+  // What a route says besides permissions
+  | "credential_place_not_allowed"
+  | "excluded_permission"
+  | "route_network_not_allowed"
+  | "origin_not_allowed";
 
 /** What a reason looks like from outside. */
 export interface Told {
@@ -93,7 +98,7 @@ const networkNotAllowed: Told = {
   status: 403,
   code: "network_not_allowed",
   title: "Network not allowed",
-  detail: "The API key may not be used from this network address. Call from one of its allowed networks, or have them changed.",
+  detail: "The API key or the route may not be used from this network address. Call from an allowed network, or have them changed.",
 };
 
 /** Registered by draft-ietf-httpapi-ratelimit-headers-11, section 5.1. */
@@ -276,5 +281,30 @@ export const TOLD: Readonly<Record<Reason, Told>> = {
     title: "Upstream timed out",
     detail: "The gateway accepted the request, but the service behind it did not answer in time. It may have acted on it all the same.",
     proxyError: "http_response_timeout",
+  },
+  credential_place_not_allowed: {
+    status: 401,
+    code: "credential_place_not_allowed",
+    title: "The API key is not accepted in this header here",
+    detail: "This route takes the API key in another header than the one it came in. See the documentation of the API for which.",
+    challenge: "invalid_token",
+  },
+  excluded_permission: {
+    status: 403,
+    code: "excluded_permission",
+    title: "Permission not wanted here",
+    detail: "The API key may do something that keys on this route must not be able to do; see excluded_permissions. Use a narrower key.",
+  },
+  route_network_not_allowed: {
+    status: 403,
+    code: "route_network_not_allowed",
+    title: "Network not allowed",
+    detail: "This route cannot be used from this network address, with any API key. Call from one of the networks it is open to.",
+  },
+  origin_not_allowed: {
+    status: 403,
+    code: "origin_not_allowed",
+    title: "Origin not allowed",
+    detail: "Web pages of this origin may not call this route. Call it from a server, or have the origin added to the route.",
   },
 };

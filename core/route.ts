@@ -3,7 +3,11 @@
  * refused. Validated whole, so that a table in force is never half right.
  */
 import { z } from "zod";
+import { corsSchema } from "./cors.ts";
+import { CREDENTIAL_PLACES, type CredentialPlace } from "./credential.ts";
+import { headerRulesSchema } from "./header-rule.ts";
 import { limitsSchema, restatedLimit } from "./limits/limit.ts";
+import { networks } from "./network.ts";
 import { permissionSlug } from "./permission-slug.ts";
 import { bodyLimitsSchema, retriesSchema, timeoutsSchema, upstreamSchema } from "./upstream.ts";
 
@@ -47,19 +51,51 @@ export const routeSchema = z
     path: pathPattern,
     /** Origin, optionally with a base path that is put before the request's path; or a list of such, with weights. */
     upstream: upstreamSchema,
-    /** `all`: each is required; `any`: at least one is. A route that is not public needs one of the two. */
-    permissions: z.strictObject({ all: permissionList.optional(), any: permissionList.optional() }).optional(),
-    /** Passes without a key. */
-    public: z.boolean().optional(),
-    /** Also accept the key as the user name of HTTP Basic (RFC 7617). */
-    basic: z.boolean().optional(),
+    /**
+     * `all`: each is required; `any`: at least one is. A route that is not public needs one of the two. `not`: a key that may do any of
+     * these is refused, wildcards on either side being all that they cover.
+     */
+    permissions: z
+      .strictObject({
+        all: permissionList.optional().meta({ description: "The key needs each of these." }),
+        any: permissionList.optional().meta({ description: "The key needs one of these." }),
+        not: permissionList
+          .optional()
+          .meta({ description: "A key that may do any of these is refused; wildcards are all that they cover." }),
+      })
+      .optional(),
+    public: z.boolean().optional().meta({ description: "Passes without a key. A key that is sent must be good all the same." }),
+    basic: z
+      .boolean()
+      .optional()
+      .meta({ description: "Also takes the key as the user name of HTTP Basic (RFC 7617): short for credentials with all three." }),
+    credentials: z
+      .array(z.enum(CREDENTIAL_PLACES))
+      .min(1)
+      .max(CREDENTIAL_PLACES.length)
+      .optional()
+      .meta({ description: "Where the key may be carried. Usually bearer and x-api-key." }),
+    networks: networks
+      .pipe(z.array(z.string()))
+      .optional()
+      .meta({ description: "Networks that requests may come from, with a key or without, like 192.0.2.0/24." }),
+    cors: corsSchema
+      .optional()
+      .meta({ description: "Web pages that may call the route. Absent: CORS is the upstream's business, preflights included." }),
+    headers: headerRulesSchema.optional().meta({ description: "Headers that are put in or taken out on the way." }),
     /** Also accept keys that were issued elsewhere and imported. A made-up one costs a question to the ledger. */
-    foreign: z.boolean().optional(),
+    foreign: z.boolean().optional().meta({ description: "Also takes keys that were issued elsewhere and imported." }),
     /**
      * How old, in milliseconds, the knowledge may be that a request is decided by. 0: each request is covered by a question
      * to the region's replica that began after it arrived, and so by everything that was in force by then. Absent, or longer than the edge lease: the edge lease.
      */
-    freshness: z.number().int().min(0).max(60_000).optional(),
+    freshness: z
+      .number()
+      .int()
+      .min(0)
+      .max(60_000)
+      .optional()
+      .meta({ description: "Milliseconds that the knowledge may be old by which a request is decided; 0: asked for after it came." }),
     /** When the ledger cannot be asked: refuse with 503 (the default), or decide by knowledge of at most so many seconds of age. */
     outage: z.union([z.literal("deny"), z.strictObject({ allowStale: z.number().int().min(1).max(86_400) })]).optional(),
     /** Units a request takes of budgets; absent: 1. */
@@ -80,6 +116,14 @@ export const routeSchema = z
   .refine((route) => route.public !== true || (route.limits ?? []).every(({ per }) => per === "route"), {
     error: "requests of a public route may come without a key: limit them per route",
     path: ["limits"],
+  })
+  .refine((route) => route.public !== true || route.permissions?.not === undefined, {
+    error: "a public route cannot exclude keys: they would pass without being shown",
+    path: ["permissions", "not"],
+  })
+  .refine((route) => route.basic === undefined || route.credentials === undefined, {
+    error: "either basic, or credentials",
+    path: ["credentials"],
   });
 
 /** A whole table; names and matches are unique. */
@@ -141,6 +185,13 @@ export function methodsOf(route: Route): string[] {
   const methods: string[] = [...new Set<string>(route.methods)];
   return methods.includes("GET") && !methods.includes("HEAD") ? [...methods, "HEAD"] : methods;
 }
+
+/** Where a route takes the key from. */
+export function placesOf(route: Route): readonly CredentialPlace[] {
+  return route.credentials ?? (route.basic === true ? CREDENTIAL_PLACES : PLACES_USUALLY);
+}
+
+const PLACES_USUALLY: readonly CredentialPlace[] = ["bearer", "x-api-key"];
 
 /** The route's freshness in milliseconds; without a route, or where it names none, as long as a lease. */
 export function freshnessMs(route: Route | undefined): number {

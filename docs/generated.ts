@@ -1,5 +1,6 @@
 /** The pages of the docs that are made from the declarations: which permission each endpoint needs, every error there is, every event. */
 import { z } from "zod";
+import { routeFileJsonSchema } from "../cli/route-file-schema.ts";
 import type { Endpoint, Section } from "../control-plane/http/endpoint.ts";
 import { ERRORS, type ErrorCode } from "../control-plane/http/error-catalogue.ts";
 import { SECTIONS } from "../control-plane/http/sections.ts";
@@ -18,6 +19,7 @@ export function generatedPages(): Readonly<Record<string, string>> {
     "permissions.md": permissionsPage(SECTIONS),
     "errors.md": errorsPage(SECTIONS.flatMap((section) => section.endpoints)),
     "events.md": eventsPage(),
+    "routes.schema.json": routeFileJsonSchema(),
   };
 }
 

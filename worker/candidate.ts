@@ -1,5 +1,6 @@
 /** What can be said of a request without any I/O. */
-import type { Candidate, Presented, Refused } from "../core/edge/request.ts";
+import type { Candidate, Preflight, Presented } from "../core/edge/candidate.ts";
+import type { Refused } from "../core/edge/request.ts";
 import { isPathFault, normalisePath } from "../core/path.ts";
 import { readTarget } from "../core/target.ts";
 import type { GatewayConfiguration } from "./configuration.ts";
@@ -23,5 +24,15 @@ function withTarget(request: Request, presented: Presented | null): Candidate | 
   const path = normalisePath(sentPath);
   // Set by the platform, over whatever the client sent.
   const clientAddress = () => request.headers.get("cf-connecting-ip");
-  return isPathFault(path) ? { reason: path } : { method: request.method, host, path, search, isHttps, clientAddress, presented };
+  if (isPathFault(path)) return { reason: path };
+  const { method } = request;
+  const candidate = { method, host, path, search, isHttps, clientAddress, presented };
+  const preflight = method === "OPTIONS" ? preflightOf(request) : undefined;
+  return preflight ? { ...candidate, preflight } : candidate;
+}
+
+/** What makes an OPTIONS request a preflight: an origin, and the method of what is to follow. */
+function preflightOf({ headers }: Request): Preflight | undefined {
+  const [origin, method] = [headers.get("origin"), headers.get("access-control-request-method")];
+  return origin === null || method === null ? undefined : { origin, method };
 }

@@ -27,9 +27,10 @@ export function decisionLine(decision: Decision, { requestId, method, status, ms
   if (route) line += `,"route":"${route.name}"`;
   if (record) line += `,"key_id":"${record.key_id}","organization_id":"${organizationOf(record)}"`;
   if (basis) line += `,"cell":${basis.cell},"seq":${basis.seq},"age_ms":${basis.ageMs}`;
+  if ("preflight" in decision) line += ',"preflight":true';
   if (basis?.stale === true) line += ',"stale":true';
   if (isRefused && decision.limits) line += `,"limits":${JSON.stringify(decision.limits.violated)}`;
-  if (!isRefused && decision.unlimited === true) line += ',"unlimited":true';
+  if ("unlimited" in decision && decision.unlimited === true) line += ',"unlimited":true';
   return `${line},"ms":${ms}}`;
 }
 

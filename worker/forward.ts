@@ -1,9 +1,10 @@
 /** Passing an allowed request on. Bodies stream both ways; redirects are the client's business. */
-import type { Candidate } from "../core/edge/request.ts";
+import type { Candidate } from "../core/edge/candidate.ts";
 import type { Cut } from "./decision-report.ts";
 import { forwardedOf } from "./forwarded.ts";
 import { RESPONSE_HEADERS_REMOVED, ruleOf } from "./header-rules.ts";
 import { watchedResponse } from "./response-body.ts";
+import { forgetSharing, ruledRequestHeaders, ruleResponseHeaders } from "./route-headers.ts";
 import type { RoutePlan } from "./route-plan.ts";
 import { UpstreamFault } from "./upstream-fault.ts";
 import type { IdentityHeaders } from "./upstream-identity.ts";
@@ -51,7 +52,7 @@ export function upstreamRequest(
     throw new UpstreamFault("request_too_large");
   const init: RequestInit = {
     method,
-    headers,
+    headers: plan.requestHeaders ? ruledRequestHeaders(headers, plan.requestHeaders) : headers,
     redirect: "manual",
     // Past the platform's cache: without the caller's key in the request it would serve one caller's answer to another.
     cache: "no-store",
@@ -72,6 +73,8 @@ export function clientResponse(upstream: Response, plan: RoutePlan, { requestId,
   const response = plan.watch ? watchedResponse(upstream, plan.watch, wasCut) : new Response(upstream.body, upstream);
   const { headers } = response;
   for (const name of RESPONSE_HEADERS_REMOVED) headers.delete(name);
+  if (plan.responseHeaders) ruleResponseHeaders(headers, plan.responseHeaders);
+  if (plan.isShared) forgetSharing(headers);
   headers.append("Via", via);
   headers.set("Portcullis-Request-Id", requestId);
   return response;

@@ -6,7 +6,8 @@
 import { KEY_SET_PATH } from "../core/assertion.ts";
 import { sha256Hex } from "../core/digest.ts";
 import { KeyMemory } from "../core/edge/key-memory.ts";
-import { EdgeRequest, type Allowed, type Candidate, type Decision, type Edge, type Refused } from "../core/edge/request.ts";
+import type { Candidate } from "../core/edge/candidate.ts";
+import { EdgeRequest, type Allowed, type Decision, type Edge, type Refused } from "../core/edge/request.ts";
 import { RouteMemory } from "../core/edge/route-memory.ts";
 import { EdgeViews } from "../core/protocol/edge-views.ts";
 import { mintRequestId } from "../core/request-id.ts";
@@ -20,6 +21,7 @@ import { Limits } from "./limits.ts";
 import type { GatewayPorts, RequestContext } from "./ports.ts";
 import { refusalResponse } from "./refusal.ts";
 import { ReplicaChoice } from "./replica-choice.ts";
+import { preflightResponse, shareWithPages } from "./route-headers.ts";
 import { RoutePlans, type FetchOf } from "./route-plan.ts";
 import { send } from "./send.ts";
 import { Timing } from "./timing.ts";
@@ -92,6 +94,7 @@ class Exchange {
     const { assertionKeys } = this.#isolate.configuration.identity;
     if (candidate.path === KEY_SET_PATH && assertionKeys) return keySetResponse(assertionKeys);
     const decision = await this.#decide(candidate);
+    if ("preflight" in decision) return this.#finish(decision, preflightResponse(decision, this.#requestId));
     if ("reason" in decision) return this.#refuse(decision);
     return decision.route.limits ? this.#answerWithinLimits(candidate, decision) : this.#forward(candidate, decision);
   }
@@ -153,6 +156,7 @@ class Exchange {
       method: this.#request.method,
       missing: refused.missing,
       limits: refused.limits,
+      excluded: refused.excluded,
     });
     return this.#finish(refused, response);
   }
@@ -196,6 +200,8 @@ class Exchange {
     if (decision.basis?.stale === true) ports.count("stale_decision");
     if ("unlimited" in decision && decision.unlimited) ports.count("unlimited_decision");
     if (response.status === SWITCHING_PROTOCOLS) return response;
+    const cors = decision.route?.prepared.cors;
+    if (cors) shareWithPages(response.headers, cors, this.#request.headers.get("origin"));
     if (configuration.serverTiming) response.headers.append("Server-Timing", this.#timing.header());
     if (configuration.decisionHeader) response.headers.set("Portcullis-Decision", decisionHeader(decision));
     return response;

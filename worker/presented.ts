@@ -3,7 +3,7 @@ import { readCredential } from "../core/credential.ts";
 import { hmacSha256, sha256Hex } from "../core/digest.ts";
 import { directoryOf, foreignTokenId, type ForeignToken } from "../core/foreign-token.ts";
 import type { Reason } from "../core/reason.ts";
-import type { Presented } from "../core/edge/request.ts";
+import type { Presented } from "../core/edge/candidate.ts";
 import { parseToken } from "../core/token.ts";
 import type { GatewayConfiguration } from "./configuration.ts";
 
@@ -18,13 +18,13 @@ export function readPresented(
   if (credential.kind === "none") return null;
   if (credential.kind === "refused") return credential.reason;
   const token = parseToken(credential.text, configuration.tokenPrefix, configuration.tagKeys, hmacSha256, isKnown);
-  const basic = credential.place === "basic";
+  const { place } = credential;
   if (token === "malformed_token" && mayBeForeign(credential.text, configuration))
-    return { text: credential.text, token: foreignToken(credential.text, configuration), basic };
+    return { text: credential.text, token: foreignToken(credential.text, configuration), place };
   if (typeof token === "string") return token;
   if (token.cell >= configuration.cells) return "forged_token";
   if (!configuration.acceptedEnvironments.has(token.environment)) return "wrong_environment";
-  return { text: credential.text, token, basic };
+  return { text: credential.text, token, place };
 }
 
 /** Nothing but how it begins tells a key from elsewhere from any other text. */

@@ -18,6 +18,7 @@ interface RefusalContext {
   readonly missing?: MissingPermissions | undefined;
   /** On 429. */
   readonly limits?: LimitReport | undefined;
+  readonly excluded?: readonly string[] | undefined;
 }
 
 /** What is the same each time. */
@@ -38,7 +39,7 @@ export function refusalResponse(reason: Reason, context: RefusalContext): Respon
   const body =
     context.method === "HEAD"
       ? null
-      : `${bodyHead},"request_id":"${context.requestId}"${missingMembers(context.missing)}${violatedMember(context.limits)}}`;
+      : `${bodyHead},"request_id":"${context.requestId}"${missingMembers(context.missing)}${excludedMember(context.excluded)}${violatedMember(context.limits)}}`;
   const response = new Response(body, { status, headers });
   response.headers.set("Portcullis-Request-Id", context.requestId);
   if (context.missing) response.headers.set("WWW-Authenticate", challengeOf(TOLD.insufficient_scope, context.missing.permissions));
@@ -69,4 +70,8 @@ function missingMembers(missing: MissingPermissions | undefined): string {
 /** As draft-ietf-httpapi-ratelimit-headers-11 section 5.1 names it. */
 function violatedMember(limits: LimitReport | undefined): string {
   return limits ? `,"violated-policies":${JSON.stringify(limits.violated)}` : "";
+}
+
+function excludedMember(excluded: readonly string[] | undefined): string {
+  return excluded ? `,"excluded_permissions":${JSON.stringify(excluded)}` : "";
 }

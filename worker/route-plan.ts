@@ -1,6 +1,7 @@
 /** What forwarding needs to know of a route, worked out once for each route of a table. */
+import type { PreparedHeaderRules } from "../core/header-rule.ts";
 import { comesBack } from "../core/limits/limit.ts";
-import type { Route } from "../core/route.ts";
+import type { PreparedRoute } from "../core/prepared-route.ts";
 import { upstreamsOf } from "../core/upstream.ts";
 import type { Fetch } from "./ports.ts";
 import { UpstreamChoice, type Target } from "./upstream-choice.ts";
@@ -21,6 +22,11 @@ export interface RoutePlan {
   readonly watch: BodyWatch | undefined;
   /** Whether anything is done with the body of an answer on its way: it is watched, or its end is waited for. */
   readonly isRead: boolean;
+  /** What becomes of headers on the way there and back; undefined: nothing but the usual. */
+  readonly requestHeaders: PreparedHeaderRules | undefined;
+  readonly responseHeaders: PreparedHeaderRules | undefined;
+  /** Whether the gateway says what web pages may see of an answer, and the upstream does not. */
+  readonly isShared: boolean;
 }
 
 /** What the body of an answer is watched for. */
@@ -36,14 +42,14 @@ const RETRIES = 1;
 /** One isolate's plans. They, and what is known of how upstreams fare, go with the table that the routes are from. */
 export class RoutePlans {
   readonly #fetchOf: FetchOf;
-  readonly #plans = new WeakMap<Route, RoutePlan>();
+  readonly #plans = new WeakMap<PreparedRoute, RoutePlan>();
 
   constructor(fetchOf: FetchOf) {
     this.#fetchOf = fetchOf;
   }
 
   /** The plan of a route. */
-  of(route: Route): RoutePlan {
+  of(route: PreparedRoute): RoutePlan {
     const known = this.#plans.get(route);
     if (known) return known;
     const plan = planOf(route, this.#fetchOf);
@@ -52,8 +58,8 @@ export class RoutePlans {
   }
 }
 
-function planOf(route: Route, fetchOf: FetchOf): RoutePlan {
-  const { timeouts, bodyLimits, limits } = route;
+function planOf(route: PreparedRoute, fetchOf: FetchOf): RoutePlan {
+  const { timeouts, bodyLimits, limits, prepared } = route;
   const targets = upstreamsOf(route).map(({ url, service, weight }): Target => ({
     base: url,
     fetch: fetchOf(service),
@@ -70,5 +76,8 @@ function planOf(route: Route, fetchOf: FetchOf): RoutePlan {
     requestBytesMax: bodyLimits?.request,
     watch: isWatched ? { idleMs: timeouts?.idle, bytesMax: bodyLimits?.response } : undefined,
     isRead: isWatched || (limits?.some(comesBack) ?? false),
+    requestHeaders: prepared.requestHeaders,
+    responseHeaders: prepared.responseHeaders,
+    isShared: prepared.cors !== undefined,
   };
 }

@@ -70,6 +70,12 @@ export const PATH_PARAMETERS = {
   webhook_endpoint_id: plainId("we", "Webhook endpoint"),
   event_id: plainId("event", "Event"),
   api_key_request_id: locatedById("api_key_request", "API key request"),
+  route_table_version: {
+    kind: "Version of the route table",
+    description: "Number of a version of the route table.",
+    example: "17",
+    parse: (text) => (/^[1-9]\d{0,14}$/.test(text) ? Number(text) : undefined),
+  } satisfies PathParameter<number>,
 } as const;
 
 /** Name of a path parameter. */

@@ -1,9 +1,12 @@
 /** The gateway's route table. */
 import { z } from "zod";
 import { HOME_CELL } from "../../core/identifier.ts";
+import { publishableRoutesSchema } from "../../core/route-faults.ts";
 import { routesSchema } from "../../core/route.ts";
+import { routeTableVersionSchema } from "../ledger/view.ts";
+import { notFound } from "./api-error.ts";
 import { endpoint, type Section } from "./endpoint.ts";
-import { changed, inForceWithReceipt, ok } from "./reply.ts";
+import { changed, inForceWithReceipt, listOf, ok } from "./reply.ts";
 import { send } from "./send.ts";
 
 const version = z.number().int().nonnegative();
@@ -31,13 +34,56 @@ export const routeTable: Section = {
       path: "/routes",
       operationId: "replaceRoutes",
       summary: "Replaces the whole route table, or nothing",
-      description: "With `version`, only if that is the version in force.",
+      description:
+        "With `version`, only if that is the version in force. Routes that overlap, or that never answer because others take all of their " +
+        "requests, are refused like any fault.",
       access: "portcullis:routes:write",
-      body: z.strictObject({ routes: routesSchema, version: version.optional() }),
+      body: z.strictObject({ routes: publishableRoutesSchema, version: version.optional() }),
       replies: inForceWithReceipt(routeTableSchema),
       errors: ["version_conflict"],
       handler: async ({ services, body, terms }) => {
         const command = { type: "replace_routes", routes: body.routes, expected_version: body.version ?? null } as const;
+        return changed(await send(services, command, { cell: HOME_CELL, terms }), { receiptInBody: true });
+      },
+    }),
+
+    endpoint({
+      method: "GET",
+      path: "/routes/versions",
+      operationId: "listRouteVersions",
+      summary: "Lists the latest versions of the route table, newest first",
+      description: "50 are kept, the one in force among them.",
+      access: "portcullis:routes:read",
+      replies: { 200: listOf(routeTableVersionSchema) },
+      handler: async ({ services }) => ok({ object: "list", data: await services.cells.home().routeTableVersions() }),
+    }),
+
+    endpoint({
+      method: "GET",
+      path: "/routes/versions/:route_table_version",
+      operationId: "getRouteVersion",
+      summary: "Reads a version of the route table, with its routes",
+      access: "portcullis:routes:read",
+      replies: { 200: routeTableVersionSchema.extend({ routes: routesSchema }).meta({ id: "RouteTableVersionWithRoutes" }) },
+      handler: async ({ services, params: { route_table_version } }) => {
+        const found = await services.cells.home().routeTableVersion(route_table_version);
+        if (!found) throw notFound("Version of the route table", String(route_table_version));
+        return ok(found);
+      },
+    }),
+
+    endpoint({
+      method: "POST",
+      path: "/routes/versions/:route_table_version/restore",
+      operationId: "restoreRouteVersion",
+      summary: "Puts a version of the route table in force again, as a version of its own",
+      description: "With `version`, only if that is the version in force. It was in force once, so it is not judged again.",
+      access: "portcullis:routes:write",
+      body: z.strictObject({ version: version.optional() }),
+      replies: inForceWithReceipt(routeTableSchema),
+      errors: ["version_conflict"],
+      handler: async ({ services, params: { route_table_version }, body, terms }) => {
+        const command = { type: "restore_routes", version: route_table_version, expected_version: body.version ?? null } as const;
         return changed(await send(services, command, { cell: HOME_CELL, terms }), { receiptInBody: true });
       },
     }),

@@ -199,6 +199,8 @@ export type Command =
       /** The version the caller read, to refuse a lost update; null: replace whatever is there. */
       readonly expected_version: number | null;
     }
+  /** Puts a version that was in force before in force again. */
+  | { readonly type: "restore_routes"; readonly version: number; readonly expected_version: number | null }
   // The life of a key, in its organization's cell
   | { readonly type: "disable_api_key"; readonly id: string }
   | { readonly type: "enable_api_key"; readonly id: string }

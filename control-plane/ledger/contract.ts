@@ -6,7 +6,7 @@ import type { Resolution } from "../../core/ledger-reader.ts";
 import type { Lineage } from "../../core/lineage.ts";
 import type { Slice, Walk } from "../../core/page.ts";
 import type { LeaseGrant, LeaseRequest } from "../../core/protocol/messages.ts";
-import type { RouteTable } from "../../core/route.ts";
+import type { Route, RouteTable } from "../../core/route.ts";
 import type { AuditFilter, AuditScope, AuditStretch } from "./audit-log.ts";
 import type { ListedOwner } from "./api-keys.ts";
 import type { Actor, CommandEnvelope, KeyFilter, Outcome, Refusal, SelfServe } from "./command.ts";
@@ -35,6 +35,7 @@ import type {
   ReceiptView,
   RevocationPreview,
   RoleView,
+  RouteTableVersionView,
   UserView,
 } from "./view.ts";
 import type { SealedWebhookEndpoint } from "./webhook-endpoints.ts";
@@ -183,4 +184,9 @@ export interface LedgerContract {
   keyReview(id: string, terms: ReviewTerms): Promise<KeyReviewView | null>;
   /** Platform keys that have neither been revoked nor expired; the platform organization's cell has them. */
   livePlatformKeys(): Promise<readonly string[]>;
+  // The route table; the home cell's
+  /** Its versions that are kept, newest first. */
+  routeTableVersions(): Promise<readonly RouteTableVersionView[]>;
+  /** One of them, with its routes. */
+  routeTableVersion(version: number): Promise<(RouteTableVersionView & { readonly routes: readonly Route[] }) | null>;
 }

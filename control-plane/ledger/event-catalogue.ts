@@ -56,6 +56,7 @@ const routeTable = z
   .object({
     routes: z.array(z.record(z.string(), z.unknown())).describe("The routes in force now."),
     previous_version: z.number().int().describe("Version of the table before."),
+    restored_from: z.number().int().optional().describe("The version that was put in force again, if it is one."),
     ...given,
   })
   .meta({ id: "RouteTableInEvent" });

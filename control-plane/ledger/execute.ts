@@ -9,7 +9,7 @@ import * as memberships from "./membership-commands.ts";
 import { narrowApiKey } from "./narrowing.ts";
 import * as organizations from "./organization-commands.ts";
 import * as roles from "./role-commands.ts";
-import { replaceRoutes } from "./route-commands.ts";
+import { replaceRoutes, restoreRoutes } from "./route-commands.ts";
 import { placeImportedToken } from "./imported-tokens.ts";
 import { setApiKeyPolicy } from "./key-policy-commands.ts";
 import { recordViolation } from "./policy-enforcement.ts";
@@ -146,6 +146,8 @@ function handle(transaction: Transaction, command: Command): Record<string, unkn
       return roles.setRolePermissions(transaction, command);
     case "replace_routes":
       return replaceRoutes(transaction, command);
+    case "restore_routes":
+      return restoreRoutes(transaction, command);
     // The life of a key
     case "disable_api_key":
       return apiKeys.disableApiKey(transaction, command);

@@ -2,6 +2,7 @@
 import { DurableObject } from "cloudflare:workers";
 import type { Lineage } from "../../core/lineage.ts";
 import type { Slice, Walk } from "../../core/page.ts";
+import type { Route } from "../../core/route.ts";
 import * as apiKeys from "./api-keys.ts";
 import { auditExportPage, auditSlice, auditStretch, type AuditFilter, type AuditScope, type AuditStretch } from "./audit-log.ts";
 import * as catalogue from "./catalogue.ts";
@@ -22,6 +23,7 @@ import { keyReview, keyReviewSlice, livePlatformKeys, type KeyReviewView, type R
 import { applicableRole, applicableRoles, assignmentsOf } from "./organization-roles.ts";
 import { heldByActor, lineageOf } from "./platform-keys.ts";
 import { nonCompliantKeys } from "./policy-report.ts";
+import { routeTableVersion, routeTableVersions } from "./route-table.ts";
 import * as selfServe from "./self-serve.ts";
 import * as tenancy from "./tenancy.ts";
 import type {
@@ -39,6 +41,7 @@ import type {
   PermissionView,
   RevocationPreview,
   RoleView,
+  RouteTableVersionView,
   UserView,
 } from "./view.ts";
 import { sealedWebhookEndpoint, webhookEndpointSlice, type SealedWebhookEndpoint } from "./webhook-endpoints.ts";
@@ -232,5 +235,13 @@ export abstract class LedgerReads extends DurableObject<LedgerEnv> {
 
   async livePlatformKeys(): Promise<readonly string[]> {
     return livePlatformKeys(this.sql, Date.now());
+  }
+
+  async routeTableVersions(): Promise<readonly RouteTableVersionView[]> {
+    return routeTableVersions(this.sql);
+  }
+
+  async routeTableVersion(version: number): Promise<(RouteTableVersionView & { readonly routes: readonly Route[] }) | null> {
+    return routeTableVersion(this.sql, version) ?? null;
   }
 }

@@ -245,6 +245,13 @@ export const MIGRATIONS: readonly (string | ((sql: SqlStorage) => void))[] = [
   INSERT INTO imposed_ends
     SELECT id, 'api', expires_at_ms FROM api_keys WHERE revoked_seq IS NULL AND expires_at_ms IS NOT NULL;
   `,
+  // Versions of the route table, to go back to. The one in force is the first that is kept.
+  `
+  CREATE TABLE route_table_versions (
+    version INTEGER PRIMARY KEY, routes TEXT NOT NULL, restored_from INTEGER, published_at_ms INTEGER, published_by TEXT
+  ) STRICT;
+  INSERT INTO route_table_versions (version, routes) SELECT version, routes FROM route_table;
+  `,
 ];
 
 /** Brings the cell's schema up to date. Call before anything else touches storage. */

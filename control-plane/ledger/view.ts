@@ -358,3 +358,18 @@ export type AuditEntryView = View<typeof auditEntrySchema>;
 export type AuditExportLine =
   | (View<z.ZodObject<typeof auditContent>> & { readonly salt: string; readonly hash: string })
   | { readonly seq: number; readonly content: "dropped" | "withheld"; readonly digest: string; readonly hash: string };
+
+// The route table
+
+/** A version of the route table, without the routes. */
+export const routeTableVersionSchema = z
+  .object({
+    object: z.literal("route_table_version"),
+    version: z.number().int(),
+    route_count: z.number().int(),
+    restored_from: z.number().int().nullable().describe("The version that was put in force again, or null."),
+    published_at: time.nullable().describe("Null for what was published before versions were kept."),
+    published_by: actorSchema.nullable(),
+  })
+  .meta({ id: "RouteTableVersion" });
+export type RouteTableVersionView = View<typeof routeTableVersionSchema>;

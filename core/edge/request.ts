@@ -13,36 +13,16 @@ import { HOME_CELL } from "../identifier.ts";
 import type { Resolution } from "../ledger-reader.ts";
 import type { LimitReport } from "../limits/headers.ts";
 import { compileRoutes, matchRoute, type CompiledRoutes } from "../match.ts";
-import type { NormalPath } from "../path.ts";
+import type { PreparedRoute } from "../prepared-route.ts";
 import type { CellView, EdgeViews, Freshness } from "../protocol/edge-views.ts";
 import type { Reason } from "../reason.ts";
 import { subjectsOf, type ActiveRecord, type KeyRecord } from "../record.ts";
-import { allowedStaleMs, freshnessMs, type Route, type RouteTable } from "../route.ts";
+import { allowedStaleMs, freshnessMs, type RouteTable } from "../route.ts";
 import type { ForeignToken } from "../foreign-token.ts";
 import type { ParsedToken } from "../token.ts";
+import { preflightFor, routeRefusal, type Candidate, type Preflight, type Presented } from "./candidate.ts";
 import type { KeyMemory, KnownRecord } from "./key-memory.ts";
 import type { KnownRoutes, RouteMemory } from "./route-memory.ts";
-
-/** A key that is genuine in form: checksum and tag hold, or it may be one from elsewhere. Whether it exists is not known yet. */
-export interface Presented {
-  readonly text: string;
-  readonly token: ParsedToken | ForeignToken;
-  /** Carried as a Basic user name, which not every route takes. */
-  readonly basic: boolean;
-}
-
-/** A request whose key and path are in order, as far as can be seen without I/O. */
-export interface Candidate {
-  readonly method: string;
-  /** Host name in lower case. */
-  readonly host: string;
-  readonly path: NormalPath;
-  readonly search: string;
-  readonly isHttps: boolean;
-  /** The client's address in the platform's word, or null. Looked up only for keys that are bound to networks. */
-  readonly clientAddress: () => string | null;
-  readonly presented: Presented | null;
-}
 
 /** What an edge remembers between requests, and how it digests. */
 export interface Edge {
@@ -66,7 +46,7 @@ interface Basis {
 
 /** What was found out on the way, as far as the decision got. */
 interface Found {
-  readonly route?: Route;
+  readonly route?: PreparedRoute;
   readonly basis?: Basis;
   /** Whose key it is; absent on a public route without one. */
   readonly record?: ActiveRecord;
@@ -74,9 +54,15 @@ interface Found {
 
 /** The request may pass to `route`'s upstream. */
 export interface Allowed extends Found {
-  readonly route: Route;
+  readonly route: PreparedRoute;
   /** A limiter could not be asked: the route allows it. */
   readonly unlimited?: boolean;
+}
+
+/** The gateway answers itself: it is a preflight for a request that `route` would take, from an origin it allows. */
+export interface Preflighted extends Found {
+  readonly route: PreparedRoute;
+  readonly preflight: Preflight;
 }
 
 /** The request is refused. */
@@ -85,12 +71,14 @@ export interface Refused extends Found {
   readonly missing?: MissingPermissions;
   /** On 429. */
   readonly limits?: LimitReport;
+  /** Permissions named by the route's `not`, of which the key may do something. */
+  readonly excluded?: readonly string[];
   /** Name of the error behind it, for the log. */
   readonly cause?: string;
 }
 
 /** What a request came to. */
-export type Decision = Allowed | Refused;
+export type Decision = Allowed | Preflighted | Refused;
 
 /** Something to be done before the request can be decided. Several at once may be done in parallel. */
 export type Need =
@@ -170,7 +158,7 @@ export class EdgeRequest {
   #recordCopy: Published<KnownRecord> | undefined;
   #routesCopy: Published<KnownRoutes> | undefined;
   /** What was matched last: the table hardly ever changes under a request. */
-  #match: { readonly table: CompiledRoutes; readonly route: Route | undefined } | undefined;
+  #match: { readonly table: CompiledRoutes; readonly route: PreparedRoute | undefined } | undefined;
 
   /** Made when the request arrives: a question begun before this does not vouch for it where the route wants freshness 0. */
   constructor(edge: Edge, candidate: Candidate) {
@@ -242,7 +230,7 @@ export class EdgeRequest {
   }
 
   /** The views to decide by: live ones; or, where the ledger could not be asked and the route allows it, the latest there are. Or what to do for them. */
-  protected usableViews(route: Route | undefined, nowMs: number): Basis | Need | "unreachable" {
+  protected usableViews(route: PreparedRoute | undefined, nowMs: number): Basis | Need | "unreachable" {
     const { views } = this.edge;
     const isSettled = route !== undefined && this.#lastingRefusal(route, nowMs) !== undefined;
     const maxAgeMs = isSettled ? Number.POSITIVE_INFINITY : freshnessMs(route);
@@ -292,22 +280,23 @@ export class EdgeRequest {
     const reason = this.#lastingRefusal(route, nowMs);
     if (reason) return refuse({ reason, route, basis });
     const { presented } = this.candidate;
+    const preflight = preflightFor(route, this.candidate);
+    if (preflight) return { decision: { route, basis, preflight } };
     return presented ? this.#byRecord(presented, { route, basis }, nowMs) : { decision: { route, basis } };
   }
 
   /** Why a route refuses this request, whatever has been raised since: views within their lease are fresh enough to say so. */
-  #lastingRefusal(route: Route, nowMs: number): Reason | undefined {
+  #lastingRefusal(route: PreparedRoute, nowMs: number): Reason | undefined {
     const { keys } = this.edge;
     const { presented } = this.candidate;
-    if (!presented) return route.public === true ? undefined : "missing_credential";
-    const { token, basic } = presented;
-    if (basic && route.basic !== true) return "basic_not_allowed";
-    if (token.cell === null && route.foreign !== true) return "foreign_not_allowed";
+    const reason = routeRefusal(route, this.candidate);
+    if (reason || !presented || preflightFor(route, this.candidate)) return reason;
+    const { token } = presented;
     if (keys.isUnknown(token.tokenId, nowMs)) return "unknown_key";
     return keys.known(token.tokenId)?.record.state === "revoked" ? "revoked_key" : undefined;
   }
 
-  #byRecord(presented: Presented, found: { readonly route: Route; readonly basis: Basis }, nowMs: number): Step {
+  #byRecord(presented: Presented, found: { readonly route: PreparedRoute; readonly basis: Basis }, nowMs: number): Step {
     const { token } = presented;
     const placed = this.#placedToken;
     if (!placed) return this.#locate(token, found);
@@ -393,8 +382,8 @@ export class EdgeRequest {
     return { kind: "resolve_record", token, seenStamp: this.#recordCopy?.seenStamp };
   }
 
-  #matched(table: CompiledRoutes | undefined): Route | undefined {
-    if (table && this.#match?.table !== table) this.#match = { table, route: matchRoute(table, this.candidate) };
+  #matched(table: CompiledRoutes | undefined): PreparedRoute | undefined {
+    if (table && this.#match?.table !== table) this.#match = { table, route: routeOf(table, this.candidate) };
     return table && this.#match?.route;
   }
 
@@ -411,4 +400,11 @@ export class EdgeRequest {
 
 function refuse(decision: Refused): Step {
   return { decision };
+}
+
+/** A preflight goes by the route of the request that is to follow where that has `cors`; else it is an OPTIONS request like any other. */
+function routeOf(table: CompiledRoutes, candidate: Candidate): PreparedRoute | undefined {
+  const { preflight } = candidate;
+  const following = preflight && matchRoute(table, { ...candidate, method: preflight.method });
+  return following?.prepared.cors ? following : matchRoute(table, candidate);
 }

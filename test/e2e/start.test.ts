@@ -9,7 +9,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
 const PROJECT = path.resolve(import.meta.dirname, "../..");
-const PARTS = ["core", "platform", "worker", "control-plane", "sdk", "example-api", "local", "package.json", "wrangler.toml"];
+const PARTS = ["core", "platform", "worker", "control-plane", "sdk", "example-api", "local", "cli", "package.json", "wrangler.toml"];
 /** 128 and the signal's number, as shells count. */
 const ENDED_BY_SIGINT = 130;
 const PORT_OPTIONS = ["--gateway-port", "--control-plane-port", "--api-port"];
@@ -106,6 +106,10 @@ describe("npm start", () => {
     expect(demo.output).toContain("All answers were as expected.");
     // Neither the log nor the demo shows a whole key.
     expect(demo.output).not.toMatch(/pc_live_[0-9A-Za-z]{60}/);
+    // Without being told which, it is this installation whose routes are spoken of.
+    const history = new Run("cli/routes.ts", ["history"]);
+    expect(await history.ended, history.output).toBe(0);
+    expect(history.output).toMatch(/^\d+ {2}20\S+Z {2}api_key_\S+ {2}8 routes\n$/);
 
     for (const second of [start(), start("--reset")]) {
       expect(await second.ended).toBe(1);

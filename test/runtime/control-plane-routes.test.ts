@@ -66,3 +66,62 @@ describe("a route table replaced with a version", () => {
     expect([refused.status, faultyFields(refused)]).toEqual([422, ["version"]]);
   });
 });
+
+describe("versions of the route table", () => {
+  const list = async () => (await installation.must("GET", "/routes/versions"))["data"] as Json[];
+  const restore = (version: unknown, json: Json = {}) =>
+    ask(installation.adminKey, "POST", `/routes/versions/${String(version)}/restore`, { json });
+
+  it("are listed newest first, with who published them and how many routes they have", async () => {
+    const { body: one } = await replace({ routes: opening("/listed-one") });
+    const { body: two } = await replace({ routes: [] });
+    const [newest, before] = await list();
+    expect(newest).toMatchObject({ version: two["version"], route_count: 0, restored_from: null, published_by: { type: "api_key" } });
+    expect(before).toMatchObject({ version: one["version"], route_count: 1 });
+    expect(await installation.must("GET", `/routes/versions/${String(one["version"])}`)).toMatchObject({ routes: opening("/listed-one") });
+  });
+
+  it("are put in force again at every gateway, as a new version that says which it was", async () => {
+    const { body: good } = await replace({ routes: opening("/good") });
+    const { body: bad } = await replace({ routes: opening("/bad") });
+    const restored = await restore(good["version"], { version: bad["version"] });
+    expect(restored).toMatchObject({ status: 200, body: { routes: opening("/good") } });
+    expect(restored.body["version"]).toBeGreaterThan(Number(bad["version"]));
+    expect((await list())[0]).toMatchObject({ version: restored.body["version"], restored_from: good["version"] });
+    const gateway = observeGateway();
+    expect([(await gateway.send("/good")).status, (await gateway.send("/bad")).status]).toEqual([200, 404]);
+  });
+
+  it("are not put in force over what somebody else has published meanwhile", async () => {
+    const { body: good } = await replace({ routes: opening("/before") });
+    const { body: seen } = await replace({ routes: opening("/seen") });
+    await replace({ routes: opening("/unseen") });
+    const refused = await changingNothing(() => restore(good["version"], { version: seen["version"] }));
+    expect(refused).toMatchObject({ status: 409, body: { code: "version_conflict" } });
+  });
+
+  it("are kept, 50 of them; a version that is not there is 404", async () => {
+    const { body: oldest } = await replace({ routes: opening("/oldest") });
+    for (const each of Array.from({ length: 50 }).keys()) await replace({ routes: opening(`/newer-${each}`) }, { Prefer: "respond-async" });
+    const kept = await list();
+    expect([kept.length, kept.some(({ version }) => version === oldest["version"])]).toEqual([50, false]);
+    for (const gone of [oldest["version"], Number(kept[0]?.["version"]) + 1, 0, "now"])
+      expect((await changingNothing(() => restore(gone))).status).toBe(404);
+  });
+});
+
+describe("a table with faults", () => {
+  const route = (name: string, path: string) => ({ name, methods: ["GET"], path, upstream: UPSTREAM, public: true });
+
+  it.each([
+    ["routes that overlap", [route("one", "/a/:x"), route("two", "/:x/b")], ["routes.1.path"]],
+    [
+      "a route that never answers",
+      [route("all", "/*"), route("home", "/"), route("one", "/:x"), route("rest", "/:x/*")],
+      ["routes.0.path"],
+    ],
+  ])("is refused: %s", async (_, routes, fields) => {
+    const refused = await changingNothing(() => replace({ routes }));
+    expect([refused.status, faultyFields(refused)]).toEqual([422, fields]);
+  });
+});

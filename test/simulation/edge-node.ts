@@ -1,6 +1,7 @@
 /** An isolate of the gateway: the shell of worker/, in the simulation's terms. */
 import { RouteMemory } from "../../core/edge/route-memory.ts";
-import type { Candidate, Decision, Edge, EdgeRequest, Need, Published } from "../../core/edge/request.ts";
+import type { Candidate } from "../../core/edge/candidate.ts";
+import type { Decision, Edge, EdgeRequest, Need, Published } from "../../core/edge/request.ts";
 import type { ForeignToken } from "../../core/foreign-token.ts";
 import type { NormalPath } from "../../core/path.ts";
 import type { SyncAnswer, SyncRequest } from "../../core/protocol/messages.ts";
@@ -72,7 +73,7 @@ export class EdgeNode extends Process implements Isolate {
       search: "",
       isHttps: true,
       clientAddress: () => CLIENT_ADDRESS,
-      presented: key === null ? null : { text: key, token: tokenOf(key, cell, path), basic },
+      presented: key === null ? null : { text: key, token: tokenOf(key, cell, path), place: basic ? "basic" : "bearer" },
     };
     this.#advance(this.#world.machines.edgeRequest(this.#edge, candidate), exchange);
   }

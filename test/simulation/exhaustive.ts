@@ -252,7 +252,7 @@ class System {
 
   #request(at: number): void {
     const { edge } = this.#edges[at] ?? fail();
-    const presented = { text: KEY, token: { environment: "live", cell: 0, tokenId: KEY }, basic: false } as const;
+    const presented = { text: KEY, token: { environment: "live", cell: 0, tokenId: KEY }, place: "bearer" } as const;
     this.#advance(
       at,
       this.#machines.edgeRequest(edge, {

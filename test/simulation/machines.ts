@@ -3,7 +3,8 @@
  * product itself has no switch for being wrong.
  */
 import { KeyMemory } from "../../core/edge/key-memory.ts";
-import { EdgeRequest, type Candidate, type Edge } from "../../core/edge/request.ts";
+import type { Candidate } from "../../core/edge/candidate.ts";
+import { EdgeRequest, type Edge } from "../../core/edge/request.ts";
 import { EdgeViews } from "../../core/protocol/edge-views.ts";
 import { Primary, type PrimaryStorage, type StoredHolder } from "../../core/protocol/primary.ts";
 import { Replica } from "../../core/protocol/replica.ts";

@@ -12,7 +12,7 @@ import type { Acknowledgement, CellSync, Push } from "../../core/protocol/messag
 import { Primary, type PrimaryStorage, type StoredHolder } from "../../core/protocol/primary.ts";
 import { Replica } from "../../core/protocol/replica.ts";
 import { leaseBoundMs, type Tunables } from "../../core/protocol/tunables.ts";
-import type { Route } from "../../core/route.ts";
+import type { PreparedRoute } from "../../core/prepared-route.ts";
 import { KEYS_REMEMBERED, PRODUCT, type Machines } from "./machines.ts";
 
 /** A mutant and what is wrong with it. */
@@ -185,7 +185,7 @@ class TakesAnyQuestionForStrict extends EdgeViews {
 class ChecksOnlyOnce extends EdgeRequest {
   #found: ReturnType<EdgeRequest["usableViews"]> | undefined;
 
-  protected override usableViews(route: Route | undefined, nowMs: number): ReturnType<EdgeRequest["usableViews"]> {
+  protected override usableViews(route: PreparedRoute | undefined, nowMs: number): ReturnType<EdgeRequest["usableViews"]> {
     if (typeof this.#found === "object" && "seq" in this.#found) return this.#found;
     this.#found = super.usableViews(route, nowMs);
     return this.#found;

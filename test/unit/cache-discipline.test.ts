@@ -104,7 +104,7 @@ describe("a fill that was begun before a change and ends after it", () => {
       search: "",
       isHttps: true,
       clientAddress: () => null,
-      presented: { text: "t", token, basic: false },
+      presented: { text: "t", token, place: "bearer" },
     });
   }
 

@@ -82,7 +82,7 @@ class Isolate {
         search: "",
         isHttps: true,
         clientAddress: () => null,
-        presented: tokenId === null ? null : { text: "t", token, basic },
+        presented: tokenId === null ? null : { text: "t", token, place: basic ? "basic" : "bearer" },
       }),
     );
   }
@@ -267,7 +267,7 @@ it("a request is decided although every lease runs out under what it waits for",
   const edge: Edge = { views, keys: new KeyMemory(), routes: new RouteMemory(), sha256Hex: () => "digest" };
   const told = new Isolate().edge;
   const token = { cell: null, tokenId: TOKEN_ID, directory: 5, environments: new Set(["live" as const]) };
-  const presented = { text: "t", token, basic: false };
+  const presented = { text: "t", token, place: "bearer" as const };
   const candidate = { method: "GET", host: "h", path: "/r" as const, search: "", isHttps: true, clientAddress: () => null, presented };
   const request = new EdgeRequest(edge, candidate);
   let nowMs = 1_000;

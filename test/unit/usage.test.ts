@@ -3,20 +3,23 @@ import { beforeEach, describe, expect, it } from "vitest";
 import type { Refused } from "../../core/edge/request.ts";
 import { cellOfOrganization } from "../../core/identifier.ts";
 import type { ActiveRecord } from "../../core/record.ts";
+import { prepareRoute, type PreparedRoute } from "../../core/prepared-route.ts";
 import { routeSchema, type Route } from "../../core/route.ts";
 import { BATCH_ENTRIES_MAX, BATCH_SIZE_MAX, usageBatchSchema, type UsageBatch } from "../../core/usage/batch.ts";
 import { permissionsUsed, UsageTally } from "../../core/usage/tally.ts";
 import { UsageCounter } from "../../worker/usage-counter.ts";
 
 const CELLS = 16;
-const route = (name: string, permissions?: Route["permissions"]): Route =>
-  routeSchema.parse({
-    name,
-    methods: ["GET"],
-    path: `/${name}`,
-    upstream: "https://up.example",
-    ...(permissions ? { permissions } : { public: true }),
-  });
+const route = (name: string, permissions?: Route["permissions"]): PreparedRoute =>
+  prepareRoute(
+    routeSchema.parse({
+      name,
+      methods: ["GET"],
+      path: `/${name}`,
+      upstream: "https://up.example",
+      ...(permissions ? { permissions } : { public: true }),
+    }),
+  );
 const record = (key: number, permissions: readonly string[] = ["*"]): ActiveRecord => ({
   v: 1,
   state: "active",

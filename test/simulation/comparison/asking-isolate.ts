@@ -6,7 +6,7 @@
 import { authorize } from "../../../core/authorize.ts";
 import { DEADLINES_MS } from "../../../core/protocol/tunables.ts";
 import type { KeyRecord } from "../../../core/record.ts";
-import type { Route } from "../../../core/route.ts";
+import { prepareRoute, type PreparedRoute } from "../../../core/prepared-route.ts";
 import type { Exchange, Isolate } from "../edge-node.ts";
 import type { SimulatedRegion } from "../latency.ts";
 import type { Answer } from "../network.ts";
@@ -23,7 +23,7 @@ interface Told {
 }
 
 /** Routes do not change here, so these gateways never have to ask for them. */
-const ROUTES: ReadonlyMap<string, Route> = new Map(routesAsking("read", 0).map((route) => [route.path, route]));
+const ROUTES: ReadonlyMap<string, PreparedRoute> = new Map(routesAsking("read", 0).map((route) => [route.path, prepareRoute(route)]));
 
 /** One isolate. `ttlMs` counts from the ledger's answer. */
 export class AskingIsolate extends Process implements Isolate {
