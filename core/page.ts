@@ -21,10 +21,12 @@ export interface Walk {
   readonly rows: number;
 }
 
-/** What a cell found: rows in walking order, and whether any row lies at or behind the starting point. */
+/** What a cell found: rows in walking order, and whether any row lies, or may lie, at or behind the starting point. */
 export interface Slice<Row> {
   readonly rows: readonly Row[];
   readonly behind: boolean;
+  /** The id at which the cell stopped before it had as many rows as were asked for: it had looked, or read, enough. Beyond it there may be more. */
+  readonly stoppedAt?: string;
 }
 
 /** One page in the WorkOS list shape. */
@@ -42,17 +44,38 @@ export function walkOf(request: PageRequest): Walk {
   return { ascending: towardsEnd === listedAscending, from, rows: request.limit + 1 };
 }
 
-/** Merges the cells' slices into the page that one big table would have given. */
+/**
+ * Merges the cells' slices into the page that one big table would have given. Where a cell stopped early the page ends there, too: it may
+ * be short, or empty, and has a cursor to go on with.
+ */
 export function assemblePage<Row extends { readonly id: string }>(request: PageRequest, slices: readonly Slice<Row>[]): Page<Row> {
   const walk = walkOf(request);
-  const walked = slices.flatMap((slice) => slice.rows).toSorted((a, b) => (a.id < b.id ? -1 : 1) * (walk.ascending ? 1 : -1));
-  const more = walked.length > request.limit;
-  const behind = slices.some((slice) => slice.behind);
-  const againstListing = walk.ascending !== (request.order === "asc");
+  const inWalk = (a: string, b: string) => (a < b ? -1 : 1) * (walk.ascending ? 1 : -1);
+  const [stop] = slices.flatMap(({ stoppedAt }) => stoppedAt ?? []).toSorted(inWalk);
+  const walked = slices
+    .flatMap((slice) => slice.rows)
+    .filter(({ id }) => stop === undefined || id === stop || inWalk(id, stop) < 0)
+    .toSorted((a, b) => inWalk(a.id, b.id));
   const taken = walked.slice(0, request.limit);
+  const goOnAt = walked.length > request.limit ? taken.at(-1)?.id : stop;
+  const goBackAt = slices.some((slice) => slice.behind) ? (taken[0]?.id ?? stop) : undefined;
+  const againstListing = walk.ascending !== (request.order === "asc");
+  const [following, preceding] = againstListing ? [goBackAt, goOnAt] : [goOnAt, goBackAt];
+  const [before, after] = request.order === "normal" ? [following, preceding] : [preceding, following];
   const data = againstListing ? taken.toReversed() : taken;
-  const following = (againstListing ? behind : more) ? (data.at(-1)?.id ?? null) : null;
-  const preceding = (againstListing ? more : behind) ? (data[0]?.id ?? null) : null;
-  const list_metadata = request.order === "normal" ? { before: following, after: preceding } : { before: preceding, after: following };
-  return { object: "list", data, list_metadata };
+  return { object: "list", data, list_metadata: { before: before ?? null, after: after ?? null } };
+}
+
+/** Characters of JSON after which a cell stops: pages are held in memory as a whole, those of all cells together. */
+const CHARACTERS_MAX = 1_000_000;
+
+/** A slice that ends with the row which makes it too long, if one does. */
+export function boundedSlice<Row extends { readonly id: string }>(slice: Slice<Row>): Slice<Row> {
+  let characters = 0;
+  for (const [at, row] of slice.rows.entries()) {
+    characters += JSON.stringify(row).length;
+    if (characters > CHARACTERS_MAX && at < slice.rows.length - 1)
+      return { rows: slice.rows.slice(0, at + 1), behind: slice.behind, stoppedAt: row.id };
+  }
+  return slice;
 }

@@ -24,6 +24,8 @@ export interface PlatformOptions {
   readonly stateDirectory?: string;
   /** Settings and secrets by Worker, over those in wrangler.toml and .dev.vars. */
   readonly bindings: Readonly<Record<"gateway" | "controlPlane", Readonly<Record<string, string>>>>;
+  /** Where the isolates can be inspected, which slows them down a little; 0 picks a free port; absent: nowhere. */
+  readonly inspectorPort?: number;
   /** Takes the Workers' log lines; absent: they are dropped. */
   readonly log?: (line: string) => void;
 }
@@ -59,13 +61,14 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
       PORTCULLIS_KEY_SET: publicKeySetOf(bindings.gateway),
     }),
   ]);
-  const persist = options.stateDirectory;
+  const { stateDirectory: persist, inspectorPort } = options;
   const miniflare = new Miniflare(
     convertV4MiniflareOptions({
       workers,
       log: new Log(LogLevel.NONE),
       handleStructuredLogs: ({ message }) => options.log?.(message),
       ...(persist !== undefined && { resourcePersistencePath: persist }),
+      ...(inspectorPort !== undefined && { inspectorPort }),
     }),
   );
   await miniflare.ready;

@@ -30,10 +30,13 @@ export const cellOf = (id: string, cells: number) => Number(id.slice(-3)) % cell
 export class Shards implements Rows {
   readonly #present: Set<string>;
   readonly #cells: number;
+  readonly #rowsMax: number;
 
-  constructor(ids: readonly string[], cells: number) {
+  /** `rowsMax`: each cell stops after so many rows. */
+  constructor(ids: readonly string[], cells: number, rowsMax = Number.POSITIVE_INFINITY) {
     this.#present = new Set(ids);
     this.#cells = cells;
+    this.#rowsMax = rowsMax;
   }
 
   read(request: PageRequest): Page<Row> {
@@ -55,7 +58,9 @@ export class Shards implements Rows {
     const mine = [...this.#present].filter((id) => cellOf(id, this.#cells) === cell).toSorted();
     const beyond = mine.filter((id) => from === undefined || (ascending ? id > from : id < from));
     const walked = ascending ? beyond : beyond.toReversed();
-    return { rows: walked.slice(0, rows).map((id) => ({ id })), behind: from !== undefined && beyond.length < mine.length };
+    const found = walked.slice(0, Math.min(rows, this.#rowsMax)).map((id) => ({ id }));
+    const stoppedAt = found.length < Math.min(rows, walked.length) ? found.at(-1)?.id : undefined;
+    return { rows: found, behind: from !== undefined && beyond.length < mine.length, ...(stoppedAt !== undefined && { stoppedAt }) };
   }
 }
 

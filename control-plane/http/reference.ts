@@ -1,13 +1,12 @@
 /** What the API says about itself. */
-import { z } from "zod";
 import { openApiDocument, type OpenApiDocument } from "../reference/openapi.ts";
 import { REFERENCE_PAGE_POLICY, referencePage } from "../reference/page.ts";
 import { endpoint, type Section } from "./endpoint.ts";
-import { ok } from "./reply.ts";
 
-/** The document about some sections, and the page made of it. Each is made when it is first asked for. */
+/** The document about some sections, as text, and the page made of it. Each is made when it is first asked for, and then kept. */
 export function reference(sections: () => readonly Section[]): Section {
   let document: OpenApiDocument | undefined;
+  let text: string | undefined;
   let page: string | undefined;
   const published = () => (document ??= openApiDocument(sections()));
   return {
@@ -19,8 +18,8 @@ export function reference(sections: () => readonly Section[]): Section {
         operationId: "getOpenApiDocument",
         summary: "This API as an OpenAPI 3.1 document",
         access: "public",
-        replies: { 200: z.looseObject({ openapi: z.string() }) },
-        handler: async () => ok({ ...published() }),
+        replies: { 200: { mediaType: "application/json" } },
+        handler: async () => ({ status: 200, body: (text ??= JSON.stringify(published())) }),
       }),
 
       endpoint({

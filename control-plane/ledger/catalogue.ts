@@ -104,19 +104,36 @@ export function takeBack(
   nowMs: number,
 ): void {
   for (const slug of deleted) {
-    // A revoked key stays as it was when it was revoked: that is what its event shows.
-    const isLive = table === "api_keys" ? "revoked_seq IS NULL" : "TRUE";
-    const holders = sql.exec<{ id: string; permissions: string }>(
-      `SELECT id, permissions FROM ${table} WHERE ${isLive} AND instr(permissions, ?) > 0`,
-      mentionOf(slug),
-    );
-    for (const { id, permissions } of holders.toArray()) {
-      const held = JSON.parse(permissions) as string[];
-      const left = leftWithout(slug, held, remaining);
-      if (left.length === held.length) continue;
-      sql.exec(`UPDATE ${table} SET permissions = ?, updated_at_ms = ? WHERE id = ?`, JSON.stringify(left), nowMs, id);
+    let after = "";
+    for (;;) {
+      const holders = holdersAfter(sql, table, slug, after);
+      for (const { id, permissions } of holders) {
+        const held = JSON.parse(permissions) as string[];
+        const left = leftWithout(slug, held, remaining);
+        if (left.length === held.length) continue;
+        sql.exec(`UPDATE ${table} SET permissions = ?, updated_at_ms = ? WHERE id = ?`, JSON.stringify(left), nowMs, id);
+      }
+      const last = holders.at(-1);
+      if (!last || holders.length < HOLDERS_AT_ONCE) break;
+      after = last.id;
     }
   }
+}
+
+/** Rows held in memory at once, of however many. */
+const HOLDERS_AT_ONCE = 500;
+
+/** The next rows, by id, that may hold something a slug covers. A revoked key stays as it was when it was revoked: that is what its event shows. */
+function holdersAfter(sql: SqlStorage, table: "roles" | "organization_roles" | "api_keys", slug: string, after: string) {
+  const isLive = table === "api_keys" ? "revoked_seq IS NULL" : "TRUE";
+  return sql
+    .exec<{ id: string; permissions: string }>(
+      `SELECT id, permissions FROM ${table} WHERE ${isLive} AND instr(permissions, ?) > 0 AND id > ? ORDER BY id LIMIT ?`,
+      mentionOf(slug),
+      after,
+      HOLDERS_AT_ONCE,
+    )
+    .toArray();
 }
 
 /** What stands in a stored list of permissions, in JSON, that holds something a slug covers. */

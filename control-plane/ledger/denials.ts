@@ -12,6 +12,13 @@ interface Allowance {
   readonly refillMs: number;
 }
 
+/** After so long, in ms, every allowance is whole again. */
+const WHOLE_AFTER_MS = 20 * 60_000;
+/** How long it is kept that some refusals of a caller were not recorded, in ms. */
+const UNRECORDED_KEPT_MS = 90 * 86_400_000;
+/** Allowances that go when one is noted: more than can come, so that there are never more than are needed. */
+const FORGOTTEN_AT_ONCE = 3;
+
 const OF_CALLER: Allowance = { atOnce: 20, refillMs: 60_000 };
 /** Of all together who come through one organization's widgets: whoever can make users there can make as many callers. */
 const OF_WIDGETS: Allowance = { atOnce: 200, refillMs: 6_000 };
@@ -84,4 +91,13 @@ function note(sql: SqlStorage, { name, available, unrecorded }: Meter, isRecorde
     nowMs,
     since,
   );
+  forgetWhole(sql, nowMs);
+}
+
+/** Forgets a few allowances that are as good as new ones, and such counts as are old. */
+function forgetWhole(sql: SqlStorage, nowMs: number): void {
+  const forget = "DELETE FROM denial_allowances WHERE actor_id IN (SELECT actor_id FROM denial_allowances";
+  const wholeSinceMs = nowMs - WHOLE_AFTER_MS;
+  sql.exec(`${forget} WHERE unrecorded = 0 AND at_ms < ? ORDER BY at_ms LIMIT ?)`, wholeSinceMs, FORGOTTEN_AT_ONCE);
+  sql.exec(`${forget} WHERE unrecorded > 0 AND at_ms < ? ORDER BY at_ms LIMIT ?)`, nowMs - UNRECORDED_KEPT_MS, FORGOTTEN_AT_ONCE);
 }

@@ -5,7 +5,7 @@
 import { KEY_REVOKED, PART_MAX, placeOfEvent, type EventPlace } from "../../core/event.ts";
 import type { Slice, Walk } from "../../core/page.ts";
 import { endedKeys } from "./ended-keys.ts";
-import { EVENT_ROWS, eventOfEndedKey, eventOfRow, sealEvents, type EventRow } from "./events.ts";
+import { eventOfEndedKey, eventOfRow, eventRows, sealEvents, type EventRow } from "./events.ts";
 import type { EventView } from "./view.ts";
 
 /** Which events. Times are ms since the epoch, both inclusive. */
@@ -91,28 +91,44 @@ function candidates(sql: SqlStorage, filter: WantedEvents, { above, below, ascen
   const highest = below.part === 0 ? below.seq - 1 : below.seq;
   const order = ascending ? "ASC" : "DESC";
   const found = new Map<number, EventRow>();
-  for (const { condition, values } of selectors(filter)) {
-    const query = `${EVENT_ROWS} WHERE ${condition} AND e.seq >= ? AND e.seq <= ? ORDER BY e.seq ${order} LIMIT ?`;
+  for (const { index, condition, values } of selectors(filter)) {
+    const query = `${eventRows(index)} WHERE ${condition} AND e.seq >= ? AND e.seq <= ? ORDER BY e.seq ${order} LIMIT ?`;
     for (const row of sql.exec<EventRow>(query, ...values, lowest, highest, limit)) found.set(row.seq, row);
   }
   return [...found.values()].toSorted((a, b) => (ascending ? a.seq - b.seq : b.seq - a.seq)).slice(0, limit);
 }
 
+/** Entries that an index holds in order of seq. SQLite would rather walk another one, past whatever does not match: so it is named. */
 interface Selector {
+  /** Absent: the entries themselves. */
+  readonly index?: string;
   readonly condition: string;
   readonly values: readonly string[];
 }
 
 function selectors({ types, organization_id }: WantedEvents): Selector[] {
-  const byType: Selector[] = types?.map((type) => ({ condition: "e.type = ?", values: [type] })) ?? [{ condition: "TRUE", values: [] }];
-  if (types?.includes(KEY_REVOKED)) byType.push({ condition: "e.ends_keys = 1", values: [] });
-  if (organization_id === undefined) return byType;
-  const own = byType.map(({ condition, values }) => ({
-    condition: `e.organization_id = ? AND ${condition}`,
-    values: [organization_id, ...values],
-  }));
+  return organization_id === undefined ? ofInstallation(types) : ofOrganization(organization_id, types);
+}
+
+function ofInstallation(types: readonly string[] | undefined): Selector[] {
+  if (types === undefined) return [{ condition: "TRUE", values: [] }];
+  const byType = types.map((type) => ({ index: "events_by_type", condition: "e.type = ?", values: [type] }));
+  return types.includes(KEY_REVOKED) ? [...byType, { index: "events_that_end_keys", condition: "e.ends_keys = 1", values: [] }] : byType;
+}
+
+function ofOrganization(id: string, types: readonly string[] | undefined): Selector[] {
+  const endingKeys = { index: "events_that_end_keys_of", condition: "e.organization_id = ? AND e.ends_keys = 1" };
+  const own =
+    types === undefined
+      ? [{ index: "events_of_organization", condition: "e.organization_id = ?", values: [id] }]
+      : types.map((type) => ({
+          index: "events_of_organization_by_type",
+          condition: "e.organization_id = ? AND e.type = ?",
+          values: [id, type],
+        }));
+  const endingOwn = types?.includes(KEY_REVOKED) ? [{ ...endingKeys, values: [id] }] : [];
   // What concerns several organizations may have ended keys of this one.
-  return [...own, { condition: "e.organization_id IS NULL AND e.ends_keys = 1", values: [] }];
+  return [...own, ...endingOwn, { ...endingKeys, condition: "e.organization_id IS NULL AND e.ends_keys = 1", values: [] }];
 }
 
 /** The wanted events of one entry within the bounds: its own, then those of the keys it ended. */

@@ -111,16 +111,18 @@ export function findEvent(sql: SqlStorage, cell: number, id: string): EventView 
   const place = placeOfEvent(id);
   if (place?.cell !== cell) return undefined;
   sealEvents(sql);
-  const [row] = sql.exec<EventRow>(`${EVENT_ROWS} WHERE e.seq = ? AND e.at_ms = ?`, place.seq, place.atMs).toArray();
+  const [row] = sql.exec<EventRow>(`${eventRows()} WHERE e.seq = ? AND e.at_ms = ?`, place.seq, place.atMs).toArray();
   if (!row) return undefined;
   if (place.part === 0) return eventOfRow(row, cell);
   const [key] = endedKeys(sql, row, { first: place.part, last: place.part, ascending: true, limit: 1 });
   return key && eventOfEndedKey(sql, row, cell, key);
 }
 
-/** Events with their entries' actors; conditions speak of `e`. */
-export const EVENT_ROWS =
-  "SELECT e.seq, e.at_ms, e.type, e.subject, e.organization_id, e.ends_keys, e.data, actor_type, actor_id FROM events e JOIN entries USING (seq)";
+/** The beginning of a query for events' rows, by an index or by their numbers. */
+export function eventRows(index?: string): string {
+  const by = index === undefined ? "" : `INDEXED BY ${index}`;
+  return `SELECT e.seq, e.at_ms, e.type, e.subject, e.organization_id, e.ends_keys, e.data, actor_type, actor_id FROM events e ${by} JOIN entries USING (seq)`;
+}
 
 function eventView({ at_ms, actor_type, actor_id }: EventRow, id: string, type: string, data: Data): EventView {
   const actor = { id: actor_id, source: sourceOfActor(actor_type), name: null };

@@ -63,9 +63,13 @@ export function isRemembered(sql: SqlStorage, { commandId }: CommandEnvelope, no
   return sql.exec("SELECT 1 FROM commands WHERE command_id = ? AND at_ms > ?", commandId, nowMs - COMMAND_KEPT_MS).toArray().length > 0;
 }
 
-/** Forgets commands older than {@link COMMAND_KEPT_MS}. */
+/** Commands forgotten at once: a cell that was away may have many. */
+const FORGOTTEN_AT_ONCE = 1_000;
+
+/** Forgets commands older than {@link COMMAND_KEPT_MS}, so many at a time; {@link nextForgettingAtMs} says when to go on. */
 export function forgetOldCommands(sql: SqlStorage, nowMs: number): void {
-  sql.exec("DELETE FROM commands WHERE at_ms <= ?", nowMs - COMMAND_KEPT_MS);
+  const old = "SELECT command_id FROM commands WHERE at_ms <= ? ORDER BY at_ms LIMIT ?";
+  sql.exec(`DELETE FROM commands WHERE command_id IN (${old})`, nowMs - COMMAND_KEPT_MS, FORGOTTEN_AT_ONCE);
 }
 
 /** When the next remembered command may be forgotten, or null. */

@@ -203,9 +203,13 @@ export function openReceipt(sql: SqlStorage, seq: number, committedAtMs: number,
   );
 }
 
-/** Forgets receipts of entries older than this that are in force. */
+/** Receipts forgotten at once. Each belongs to a command, of which no more are forgotten at once. */
+const FORGOTTEN_AT_ONCE = 1_000;
+
+/** Forgets receipts of entries older than this that are in force, so many at a time. */
 export function forgetOldReceipts(sql: SqlStorage, olderThanMs: number): void {
-  sql.exec("DELETE FROM receipts WHERE committed_at_ms <= ? AND in_force_at_ms IS NOT NULL", olderThanMs);
+  const old = "SELECT seq FROM receipts WHERE committed_at_ms <= ? AND in_force_at_ms IS NOT NULL ORDER BY committed_at_ms LIMIT ?";
+  sql.exec(`DELETE FROM receipts WHERE seq IN (${old})`, olderThanMs, FORGOTTEN_AT_ONCE);
 }
 
 function saveHolder(sql: SqlStorage, { replica, epoch, leaseMs, edgeLeaseMs }: StoredHolder): void {

@@ -1,7 +1,7 @@
 /** The reading side of a cell. */
 import { DurableObject } from "cloudflare:workers";
 import type { Lineage } from "../../core/lineage.ts";
-import type { Slice, Walk } from "../../core/page.ts";
+import { boundedSlice, type Slice, type Walk } from "../../core/page.ts";
 import type { Route } from "../../core/route.ts";
 import * as apiKeys from "./api-keys.ts";
 import { auditExportPage, auditSlice, auditStretch, type AuditFilter, type AuditScope, type AuditStretch } from "./audit-log.ts";
@@ -69,7 +69,7 @@ export abstract class LedgerReads extends DurableObject<LedgerEnv> {
   }
 
   async listApiKeys(owner: apiKeys.ListedOwner, walk: Walk, search?: string): Promise<Slice<ApiKeyView>> {
-    return apiKeys.apiKeySlice(this.sql, owner, walk, search);
+    return boundedSlice(apiKeys.apiKeySlice(this.sql, owner, walk, search));
   }
 
   async organization(id: string): Promise<OrganizationView | null> {
@@ -77,7 +77,7 @@ export abstract class LedgerReads extends DurableObject<LedgerEnv> {
   }
 
   async listOrganizations(walk: Walk): Promise<Slice<OrganizationView>> {
-    return tenancy.organizationSlice(this.sql, walk);
+    return boundedSlice(tenancy.organizationSlice(this.sql, walk));
   }
 
   async membership(id: string): Promise<MembershipView | null> {
@@ -85,7 +85,7 @@ export abstract class LedgerReads extends DurableObject<LedgerEnv> {
   }
 
   async listMemberships(filter: tenancy.MembershipFilter, walk: Walk): Promise<Slice<MembershipView>> {
-    return tenancy.membershipSlice(this.sql, filter, walk);
+    return boundedSlice(tenancy.membershipSlice(this.sql, filter, walk));
   }
 
   async user(id: string): Promise<UserView | null> {
@@ -97,7 +97,7 @@ export abstract class LedgerReads extends DurableObject<LedgerEnv> {
   }
 
   async listUsers(filter: { readonly email?: string }, walk: Walk): Promise<Slice<UserView>> {
-    return tenancy.userSlice(this.sql, filter, walk);
+    return boundedSlice(tenancy.userSlice(this.sql, filter, walk));
   }
 
   async permission(slug: string): Promise<PermissionView | null> {
@@ -165,7 +165,7 @@ export abstract class LedgerReads extends DurableObject<LedgerEnv> {
   }
 
   async listEvents(filter: EventFilter, walk: Walk): Promise<Slice<EventView>> {
-    return eventSlice(this.sql, this.cell, filter, walk);
+    return boundedSlice(eventSlice(this.sql, this.cell, filter, walk));
   }
 
   async eventsAfter(place: LocalPlace, types: readonly string[], limit: number): Promise<readonly SubjectEvent[]> {
@@ -185,7 +185,7 @@ export abstract class LedgerReads extends DurableObject<LedgerEnv> {
   }
 
   async auditEntries(scope: AuditScope, filter: AuditFilter, walk: Walk): Promise<Slice<AuditEntryView>> {
-    return auditSlice(this.sql, this.cell, scope, filter, walk);
+    return boundedSlice(auditSlice(this.sql, this.cell, scope, filter, walk));
   }
 
   async auditStretch(
@@ -218,7 +218,7 @@ export abstract class LedgerReads extends DurableObject<LedgerEnv> {
   }
 
   async listApiKeyRequests(organizationId: string, status: string | undefined, walk: Walk): Promise<Slice<ApiKeyRequestView>> {
-    return keyRequestSlice(this.sql, organizationId, status, walk);
+    return boundedSlice(keyRequestSlice(this.sql, organizationId, status, walk));
   }
 
   async lineage(actor: Pick<Actor, "type" | "id">): Promise<Lineage> {
@@ -226,7 +226,7 @@ export abstract class LedgerReads extends DurableObject<LedgerEnv> {
   }
 
   async listKeyReviews(organizationId: string | undefined, terms: ReviewTerms, walk: Walk): Promise<Slice<KeyReviewView>> {
-    return keyReviewSlice(this.sql, organizationId, terms, walk, Date.now());
+    return boundedSlice(keyReviewSlice(this.sql, organizationId, terms, walk, Date.now()));
   }
 
   async keyReview(id: string, terms: ReviewTerms): Promise<KeyReviewView | null> {

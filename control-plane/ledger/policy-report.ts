@@ -1,27 +1,23 @@
 /** The keys of an organization that its policy would not allow to be made as they are: those from before it was stricter. */
-import { DAY_MS, type ApiKeyPolicy } from "../../core/api-key-policy.ts";
 import { PLATFORM_ORGANIZATION_ID } from "../../core/identifier.ts";
 import type { Slice, Walk } from "../../core/page.ts";
 import { violationsOf } from "../../core/policy-judgement.ts";
 import type { ApiKeyRow } from "./api-keys.ts";
-import { anyOf, touching, type Condition } from "./key-filter.ts";
 import { policyOf } from "./key-policies.ts";
 import { judged } from "./policy-enforcement.ts";
 import type { NonCompliantKeyView } from "./view.ts";
 
-/** Keys read at once: few of many may be what is looked for, and memory is bounded. */
-const READ_AT_ONCE = 200;
+/** Keys looked at for one page: few of many may be out of line, and nobody else is answered meanwhile. */
+const LOOKED_AT_MAX = 1_000;
 
-/** Those keys that have not ended, on a walk. */
+/** Those keys that have not ended, on a walk. It may stop early. */
 export function nonCompliantKeys(sql: SqlStorage, organizationId: string, walk: Walk, nowMs: number): Slice<NonCompliantKeyView> {
   if (organizationId === PLATFORM_ORGANIZATION_ID) return { rows: [], behind: false };
   const { from, ascending, rows } = walk;
-  const ahead = { ascending, from, inclusive: false };
-  const behind = { ascending: !ascending, from, inclusive: true };
-  return {
-    rows: find(sql, organizationId, ahead, rows, nowMs),
-    behind: from !== undefined && find(sql, organizationId, behind, 1, nowMs).length > 0,
-  };
+  const ahead = look(sql, organizationId, { ascending, from, inclusive: false }, rows, nowMs);
+  if (from === undefined) return { ...ahead, behind: false };
+  const behind = look(sql, organizationId, { ascending: !ascending, from, inclusive: true }, 1, nowMs);
+  return { ...ahead, behind: behind.rows.length > 0 || behind.stoppedAt !== undefined };
 }
 
 interface Direction {
@@ -30,51 +26,42 @@ interface Direction {
   readonly inclusive: boolean;
 }
 
-function find(sql: SqlStorage, organizationId: string, direction: Direction, limit: number, nowMs: number): NonCompliantKeyView[] {
-  const policy = policyOf(sql, organizationId);
-  const found: NonCompliantKeyView[] = [];
-  for (let at = direction; ;) {
-    const keys = readSuspects(sql, organizationId, policy, at);
-    for (const key of keys) {
-      const hasEnded = key.expires_at_ms !== null && key.expires_at_ms <= nowMs;
-      const violations = hasEnded ? [] : violationsOf(policy, judged(key));
-      if (violations.length > 0) found.push(toNonCompliant(key, violations));
-      if (found.length === limit) return found;
-    }
-    const last = keys.at(-1);
-    if (!last || keys.length < READ_AT_ONCE) return found;
-    at = { ...direction, from: last.id, inclusive: false };
-  }
-}
-
-/** The next keys that may be out of line: SQL leaves out, quickly, most of those that are not. */
-function readSuspects(
+function look(
   sql: SqlStorage,
   organizationId: string,
-  policy: ApiKeyPolicy,
-  { ascending, from, inclusive }: Direction,
-): ApiKeyRow[] {
-  const suspect = suspects(policy);
-  const [beyond, order] = ascending ? [">", "ASC"] : ["<", "DESC"];
-  const position = from === undefined ? "" : `AND id ${beyond}${inclusive ? "=" : ""} ?`;
-  const query = `SELECT * FROM api_keys WHERE organization_id = ? AND revoked_seq IS NULL AND ${suspect.sql} ${position} ORDER BY id ${order} LIMIT ?`;
-  const values = [organizationId, ...suspect.values, ...(from === undefined ? [] : [from])];
-  return sql.exec<ApiKeyRow>(query, ...values, READ_AT_ONCE).toArray();
+  direction: Direction,
+  limit: number,
+  nowMs: number,
+): Omit<Slice<NonCompliantKeyView>, "behind"> {
+  const policy = policyOf(sql, organizationId);
+  const found: NonCompliantKeyView[] = [];
+  let lookedAt = 0;
+  for (const key of keysFrom(sql, organizationId, direction)) {
+    const hasEnded = key.expires_at_ms !== null && key.expires_at_ms <= nowMs;
+    const violations = hasEnded ? [] : violationsOf(policy, judged(key));
+    if (violations.length > 0) found.push(toNonCompliant(key, violations));
+    if (found.length === limit) break;
+    if (++lookedAt === LOOKED_AT_MAX) return { rows: found, stoppedAt: key.id };
+  }
+  return { rows: found };
 }
 
-function suspects(policy: ApiKeyPolicy): Condition {
-  const livesTooLong = (kind: "organization" | "user"): Condition[] => {
-    const max = policy[`${kind}_key_lifetime_days_max` as const];
-    if (max === null) return [];
-    const isLong = "owner_type = ? AND (expires_at_ms IS NULL OR expires_at_ms - created_at_ms > ?)";
-    return [{ sql: `(${isLong})`, values: [kind, max * DAY_MS] }];
-  };
-  return anyOf([
-    ...(policy.never_expiring_keys ? [] : [{ sql: "expires_at_ms IS NULL", values: [] }]),
-    ...livesTooLong("organization"),
-    ...livesTooLong("user"),
-    ...policy.required_networks.map(({ permission }) => touching(permission)),
-  ]);
+/** Rows held in memory at once. */
+const READ_AT_ONCE = 100;
+
+/** An organization's keys from a position on: how many are read is decided by who looks. */
+function* keysFrom(sql: SqlStorage, organizationId: string, direction: Direction): Generator<ApiKeyRow> {
+  const [beyond, order] = direction.ascending ? [">", "ASC"] : ["<", "DESC"];
+  for (let { from, inclusive } = direction; ;) {
+    const position = from === undefined ? "" : `AND id ${beyond}${inclusive ? "=" : ""} ?`;
+    const query = `SELECT * FROM api_keys WHERE organization_id = ? AND revoked_seq IS NULL ${position} ORDER BY id ${order} LIMIT ?`;
+    const values = from === undefined ? [organizationId] : [organizationId, from];
+    const keys = sql.exec<ApiKeyRow>(query, ...values, READ_AT_ONCE).toArray();
+    yield* keys;
+    const last = keys.at(-1);
+    if (!last || keys.length < READ_AT_ONCE) return;
+    [from, inclusive] = [last.id, false];
+  }
 }
 
 function toNonCompliant(key: ApiKeyRow, violations: ReturnType<typeof violationsOf>): NonCompliantKeyView {

@@ -1,5 +1,6 @@
 /** The SQLite schema of a cell. */
 import { migrateToAuditLog } from "./audit-schema.ts";
+import { WALK_INDEXES } from "./index-schema.ts";
 import { KEY_USES_SCHEMA } from "./key-uses.ts";
 
 /** From each version of the schema to the next: applied in order, all in one transaction, never edited once released. */
@@ -252,6 +253,8 @@ export const MIGRATIONS: readonly (string | ((sql: SqlStorage) => void))[] = [
   ) STRICT;
   INSERT INTO route_table_versions (version, routes) SELECT version, routes FROM route_table;
   `,
+  // No list gets longer to make with what it does not show.
+  WALK_INDEXES,
 ];
 
 /** Brings the cell's schema up to date. Call before anything else touches storage. */

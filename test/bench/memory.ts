@@ -1,4 +1,5 @@
 /** What the keys that an isolate remembers cost in memory, measured in the gateway as shipped, through its inspector. */
+import { Inspector } from "../inspector.ts";
 import { startBenchSystem } from "./system.ts";
 
 /** Distinct keys, as many as an isolate remembers. */
@@ -27,49 +28,4 @@ async function requirePassed(url: string, key: string): Promise<void> {
   const response = await fetch(url, { headers: { Authorization: `Bearer ${key}` } });
   await response.arrayBuffer();
   if (response.status !== 200) throw new Error(`memory: expected 200 for every key, got ${response.status}`);
-}
-
-/** A connection to an isolate's inspector (the Chrome DevTools Protocol). */
-class Inspector implements Disposable {
-  readonly #socket: WebSocket;
-  readonly #waiting = new Map<number, (result: Record<string, unknown>) => void>();
-  #calls = 0;
-
-  private constructor(socket: WebSocket) {
-    this.#socket = socket;
-    socket.addEventListener("message", ({ data }) => {
-      const { id, result } = JSON.parse(String(data)) as { readonly id?: number; readonly result?: Record<string, unknown> };
-      if (id !== undefined) this.#waiting.get(id)?.(result ?? {});
-    });
-  }
-
-  static async of(url: URL): Promise<Inspector> {
-    const socket = new WebSocket(url);
-    await new Promise((resolve, reject) => {
-      socket.addEventListener("open", resolve);
-      socket.addEventListener("error", () => reject(new Error("the inspector cannot be reached")));
-    });
-    return new Inspector(socket);
-  }
-
-  /** Bytes in use by the isolate after its garbage has been collected. */
-  async heapBytes(): Promise<number> {
-    await this.#call("HeapProfiler.enable");
-    await this.#call("HeapProfiler.collectGarbage");
-    const { usedSize } = await this.#call("Runtime.getHeapUsage");
-    if (typeof usedSize !== "number") throw new Error("the inspector does not tell the size of the heap");
-    return usedSize;
-  }
-
-  [Symbol.dispose](): void {
-    this.#socket.close();
-  }
-
-  #call(method: string): Promise<Record<string, unknown>> {
-    this.#calls += 1;
-    const id = this.#calls;
-    const answer = new Promise<Record<string, unknown>>((resolve) => this.#waiting.set(id, resolve));
-    this.#socket.send(JSON.stringify({ id, method }));
-    return answer;
-  }
 }

@@ -1,6 +1,7 @@
 /** Pages: walked to the end and back while rows come and go, no row twice and none missed that was there throughout. */
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { assemblePage, boundedSlice, type PageRequest } from "../../core/page.ts";
 import {
   anyId,
   anyPlan,
@@ -13,20 +14,29 @@ import {
   walkPages,
 } from "../page-walks.ts";
 
-describe("a walk over pages while rows come and go", () => {
+/** After how many rows each cell stops, if it does. */
+const anyRowsMax = fc.option(fc.integer({ min: 1, max: 5 }), { nil: Number.POSITIVE_INFINITY });
+
+describe("a walk over pages while rows come and go, and cells may stop early", () => {
   it("repeats no row, misses none that was there throughout, and keeps the order, towards the end", () => {
-    fc.assert(fc.property(anyPlan, (plan) => expectWholeToTheEnd(new Shards(plan.initial, plan.cells), plan)));
+    fc.assert(
+      fc.property(anyPlan, anyRowsMax, (plan, rowsMax) => expectWholeToTheEnd(new Shards(plan.initial, plan.cells, rowsMax), plan)),
+    );
   });
 
   it("does so on the way back too, from any row on, be it there or not", () => {
-    fc.assert(fc.property(anyPlan, anyId, (plan, from) => expectWholeBackToTheStart(new Shards(plan.initial, plan.cells), plan, from)));
+    fc.assert(
+      fc.property(anyPlan, anyRowsMax, anyId, (plan, rowsMax, from) =>
+        expectWholeBackToTheStart(new Shards(plan.initial, plan.cells, rowsMax), plan, from),
+      ),
+    );
   });
 
   it("finds on the way back what it found on the way there when nothing changes", () => {
     fc.assert(
-      fc.property(anyPlan, (planned) => {
+      fc.property(anyPlan, anyRowsMax, (planned, rowsMax) => {
         const still = { ...planned, changes: [] };
-        const shards = new Shards(planned.initial, planned.cells);
+        const shards = new Shards(planned.initial, planned.cells, rowsMax);
         const there = walkPages(shards, still, "end");
         fc.pre(there.length > 1);
         const last = there.at(-1) ?? [];
@@ -58,5 +68,32 @@ describe("a page", () => {
         expect(page.list_metadata[cursorTowards("end", request.order)] !== null).toBe(leftAfter);
       }),
     );
+  });
+});
+
+describe("a cell that stops early", () => {
+  const asked = { limit: 2, order: "asc" } as const;
+  const rows = (...ids: string[]) => ids.map((id) => ({ id }));
+  const read = (request: PageRequest, ...slices: Parameters<typeof assemblePage>[1]) => {
+    const { data, list_metadata } = assemblePage(request, slices);
+    return { ids: data.map(({ id }) => id), ...list_metadata };
+  };
+
+  it("ends the page for all cells, though it shows nothing, with a cursor to go on with", () => {
+    const others = { rows: rows("a", "c", "d"), behind: false };
+    expect(read(asked, { rows: [], behind: false, stoppedAt: "b" }, others)).toEqual({ ids: ["a"], before: null, after: "b" });
+    const empty = { rows: [], behind: true, stoppedAt: "b" };
+    expect(read({ ...asked, after: "0" }, empty)).toEqual({ ids: [], before: "b", after: "b" });
+    expect(read({ ...asked, before: "z" }, empty)).toEqual({ ids: [], before: "b", after: "b" });
+    expect(read({ ...asked, order: "normal", before: "z" }, { ...empty, behind: false })).toEqual({ ids: [], before: "b", after: null });
+  });
+
+  it("does so after the row that makes its part of a page too long", () => {
+    const long = (id: string) => ({ id, text: "x".repeat(400_000) });
+    const slice = { rows: [long("a"), long("b"), long("c"), long("d")], behind: true };
+    const bounded = boundedSlice(slice);
+    expect(bounded.rows.map(({ id }) => id)).toEqual(["a", "b", "c"]);
+    expect(bounded).toMatchObject({ behind: true, stoppedAt: "c" });
+    expect(boundedSlice({ ...slice, rows: slice.rows.slice(0, 3) })).not.toHaveProperty("stoppedAt");
   });
 });
