@@ -1,6 +1,7 @@
 /** The apps of the project, running. */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
+import { cpSync, mkdtempSync } from "node:fs";
 import path from "node:path";
 import { createInterface } from "node:readline";
 import type { RunningApp, Settings } from "./apps/settings.ts";
@@ -24,10 +25,12 @@ async function startHono(settings: Settings): Promise<RunningApp> {
   return app.start(settings);
 }
 
-/** Next.js in development, as a process of its own: it takes over the one it runs in. */
+/** Next.js in development, as a process of its own: it takes over the one it runs in, and lets no other into the folder. */
 async function startNext(settings: Settings): Promise<RunningApp> {
   const env = { ...process.env, NODE_ENV: "development" as const, NEXT_TELEMETRY_DISABLED: "1", SETTINGS: JSON.stringify(settings) };
-  const server = spawn(process.execPath, ["next/server.ts"], { cwd: PROJECT, env, stdio: ["ignore", "pipe", "inherit"] });
+  const folder = mkdtempSync(path.join(PROJECT, "next-"));
+  cpSync(path.join(PROJECT, "next"), folder, { recursive: true });
+  const server = spawn(process.execPath, [path.join(folder, "server.ts")], { cwd: PROJECT, env, stdio: ["ignore", "pipe", "inherit"] });
   const ended = once(server, "exit");
   for await (const line of createInterface(server.stdout)) {
     const [, origin] = /^listening (.+)$/.exec(line) ?? [];
