@@ -68,6 +68,13 @@ describe("an operation", () => {
   });
 });
 
+test.each<[Parameters<typeof accessOf>[0], ReturnType<typeof accessOf>]>([
+  [[{ x: ["a"] }, { y: ["b"] }], { permissions: { any: ["a", "b"] } }],
+  [[{ x: ["a", "b"] }, { x: ["a"], y: ["c"] }], { permissions: { all: ["a"], any: ["b", "c"] } }],
+  [[{ x: ["a"] }, { x: ["a", "b"] }], { permissions: { all: ["a"] } }],
+  [[{ x: ["a"] }, {}], { public: true }],
+])("alternatives %j become %j", (security, access) => expect(accessOf(security, undefined)).toEqual(access));
+
 test("a key passes exactly when it has all scopes of one alternative, for whatever can be said as a route", () => {
   const scope = fc.constantFrom("a:read", "b:read", "c:read", "d:read");
   const alternatives = fc.array(fc.dictionary(fc.constantFrom("one", "two"), fc.uniqueArray(scope, { maxLength: 3 }), { maxKeys: 2 }), {
