@@ -30,7 +30,7 @@ export const corsSchema = z
   .strictObject({
     origins: z
       .union([z.tuple([z.literal("*")]), z.array(origin).min(1).max(64)])
-      .meta({ description: 'Origins of the pages, like "https://app.example.com"; or ["*"] for any.' }),
+      .meta({ description: 'Origins of the pages, each scheme, host and port without a path; or ["*"] for any.' }),
     headers: z
       .array(headerName)
       .max(32)
