@@ -5,7 +5,7 @@
  */
 import { hmac } from "@noble/hashes/hmac.js";
 import { sha256 } from "@noble/hashes/sha2.js";
-import { bytesToHex, utf8ToBytes } from "@noble/hashes/utils.js";
+import { bytesToHex, utf8ToBytes, type Hash } from "@noble/hashes/utils.js";
 
 /** Short texts in ASCII, as tokens are, need no encoder: calling one costs as much as digesting a token. */
 const SHORT_LENGTH = 512;
@@ -13,19 +13,31 @@ const ASCII_MAX = 0x7f;
 /** Where such a text is turned into bytes, over and over. */
 const shortBytes = new Uint8Array(SHORT_LENGTH);
 
+/** A digest that has begun, and the one that is finished in its stead: made anew each time they would cost as much as the digesting itself. */
+interface Begun<Digest> {
+  readonly begun: Digest;
+  readonly working: Digest;
+}
+
+const plain: Begun<ReturnType<typeof sha256.create>> = { begun: sha256.create(), working: sha256.create() };
 /** HMACs that have taken in their key, by the key's own array: the keys of an installation are few and never change. */
-const keyed = new WeakMap<Uint8Array, ReturnType<typeof hmac.create>>();
+const keyed = new WeakMap<Uint8Array, Begun<ReturnType<typeof hmac.create>>>();
 
 /** Lower-case hexadecimal SHA-256 of a text in UTF-8. */
 export function sha256Hex(text: string): string {
-  return bytesToHex(sha256(bytesOf(text)));
+  return bytesToHex(digestOf(plain, text));
 }
 
 /** HMAC-SHA-256 over a text in UTF-8. The key's bytes must not be changed afterwards. */
 export function hmacSha256(key: Uint8Array, message: string): Uint8Array {
   let prepared = keyed.get(key);
-  if (!prepared) keyed.set(key, (prepared = hmac.create(sha256, key)));
-  return prepared.clone().update(bytesOf(message)).digest();
+  if (!prepared) keyed.set(key, (prepared = { begun: hmac.create(sha256, key), working: hmac.create(sha256, key) }));
+  return digestOf(prepared, message);
+}
+
+function digestOf<Digest extends Hash<Digest>>({ begun, working }: Begun<Digest>, text: string): Uint8Array {
+  // The library's way to set one digest to the state of another; it forgets what it was in.
+  return begun._cloneInto(working).update(bytesOf(text)).digest();
 }
 
 /** The text in UTF-8, in bytes that are good until the next call. */

@@ -90,14 +90,14 @@ function upstreamHeaders(
   let host: string | undefined;
   let address: string | undefined;
   // Names are in lower case here, and what came several times has been joined.
-  request.headers.forEach((value, name) => {
+  for (const [name, value] of request.headers) {
     const rule = ruleOf(name);
     if (rule === "pass") headers[name] = value;
     else if (rule === "host") host = value;
     else if (rule === "cookie") headers[name] = cookiesOf(value);
     else if (rule === "address") headers[name] = address = value;
     else if (rule === "upgrade" && value.toLowerCase() === "websocket") headers[name] = value;
-  });
+  }
   headers["forwarded"] = forwardedOf(address, host, isHttps);
   if (address !== undefined) headers["x-forwarded-for"] = address;
   if (host !== undefined) headers["x-forwarded-host"] = host;

@@ -11,6 +11,7 @@ import { EdgeRequest, type Allowed, type Decision, type Edge, type Refused } fro
 import { RouteMemory } from "../core/edge/route-memory.ts";
 import { EdgeViews } from "../core/protocol/edge-views.ts";
 import { mintRequestId } from "../core/request-id.ts";
+import { AnswerDeadlines } from "./answer-deadlines.ts";
 import { keySetResponse } from "./assertion-keys.ts";
 import { candidateOf } from "./candidate.ts";
 import type { GatewayConfiguration } from "./configuration.ts";
@@ -47,6 +48,7 @@ interface Isolate {
   readonly limits: Limits;
   readonly usage: UsageCounter;
   readonly plans: RoutePlans;
+  readonly deadlines: AnswerDeadlines;
   readonly via: string;
 }
 
@@ -59,8 +61,9 @@ export function createGateway(configuration: GatewayConfiguration, ports: Gatewa
   const limits = new Limits(ports);
   const usage = new UsageCounter(usagePorts(configuration, ports), configuration.cells);
   const plans = new RoutePlans(upstreamFetches(configuration, ports));
+  const deadlines = new AnswerDeadlines(ports);
   const via = viaOf(configuration.viaName);
-  const isolate: Isolate = { configuration, ports, edge, ledger, replica, identity, limits, usage, plans, via };
+  const isolate: Isolate = { configuration, ports, edge, ledger, replica, identity, limits, usage, plans, deadlines, via };
   return { fetch: (request, context) => new Exchange(request, context, isolate).answer() };
 }
 
@@ -162,13 +165,13 @@ class Exchange {
   }
 
   async #forward(candidate: Candidate, allowed: Allowed): Promise<Response> {
-    const { plans, usage, ports, via } = this.#isolate;
+    const { plans, usage, ports, deadlines, via } = this.#isolate;
     const passage: Passage = { requestId: this.#requestId, via };
     try {
       const plan = plans.of(allowed.route);
       const outgoing = upstreamRequest(this.#request, candidate, plan, await this.#identityOf(allowed), passage);
       usage.used(allowed, this.#context);
-      const answer = await this.#timing.span("upstream", () => send(outgoing, plan, ports.now));
+      const answer = await this.#timing.span("upstream", () => send(outgoing, plan, { now: ports.now, deadlines, context: this.#context }));
       return this.#finish(
         allowed,
         clientResponse(answer, plan, passage, (cut) => this.#wasCut(allowed, cut)),

@@ -40,8 +40,9 @@ export function refusalResponse(reason: Reason, context: RefusalContext): Respon
     context.method === "HEAD"
       ? null
       : `${bodyHead},"request_id":"${context.requestId}"${missingMembers(context.missing)}${excludedMember(context.excluded)}${violatedMember(context.limits)}}`;
+  // Set before they are copied: a look at a response's own headers makes another object of the platform.
+  headers.set("Portcullis-Request-Id", context.requestId);
   const response = new Response(body, { status, headers });
-  response.headers.set("Portcullis-Request-Id", context.requestId);
   if (context.missing) response.headers.set("WWW-Authenticate", challengeOf(TOLD.insufficient_scope, context.missing.permissions));
   if (context.limits) for (const [name, value] of Object.entries(context.limits.headers)) response.headers.set(name, value);
   return response;

@@ -1,6 +1,8 @@
 /** Sending a request to an upstream: in time, and once more where nothing can have been lost. */
 import { DeadlineError, withDeadline } from "../platform/deadline.ts";
+import type { AnswerDeadlines } from "./answer-deadlines.ts";
 import type { UpstreamRequest } from "./forward.ts";
+import type { RequestContext } from "./ports.ts";
 import { outgoingBody } from "./request-body.ts";
 import type { RoutePlan } from "./route-plan.ts";
 import { noteAnswer, noteFailure, type Target } from "./upstream-choice.ts";
@@ -10,15 +12,23 @@ import { UpstreamFault } from "./upstream-fault.ts";
 const IDEMPOTENT: ReadonlySet<string> = new Set(["GET", "HEAD", "OPTIONS", "PUT", "DELETE"]);
 const NONE: readonly Target[] = [];
 
+/** What sending needs besides the request and its route. */
+export interface Sending {
+  /** Milliseconds since the epoch. */
+  readonly now: () => number;
+  readonly deadlines: AnswerDeadlines;
+  readonly context: RequestContext;
+}
+
 /** The upstream's answer, as far as its head. Rejects with an {@link UpstreamFault} when there is none. */
-export async function send(outgoing: UpstreamRequest, plan: RoutePlan, now: () => number): Promise<Response> {
-  const target = plan.upstreams.choose(now(), NONE);
+export async function send(outgoing: UpstreamRequest, plan: RoutePlan, sending: Sending): Promise<Response> {
+  const target = plan.upstreams.choose(sending.now(), NONE);
   if (!target) throw new UpstreamFault("upstream_misconfigured");
   if (outgoing.body) return sendOnce(outgoing, outgoing.body, target, plan);
   try {
-    return await attempt(outgoing, target, plan, now);
+    return await attempt(outgoing, target, plan, sending);
   } catch (error) {
-    return sendAgain(outgoing, plan, now, [target], error);
+    return sendAgain(outgoing, plan, sending, [target], error);
   }
 }
 
@@ -40,22 +50,16 @@ async function sendOnce(outgoing: UpstreamRequest, body: ReadableStream, target:
  * An upstream that closes a kept-alive connection at the wrong moment is not the client's business. With several upstreams it is another one's
  * turn each time; with one, what it did not answer in time is not sent again, which would only take twice as long.
  */
-async function sendAgain(
-  outgoing: UpstreamRequest,
-  plan: RoutePlan,
-  now: () => number,
-  tried: Target[],
-  first: unknown,
-): Promise<Response> {
+async function sendAgain(outgoing: UpstreamRequest, plan: RoutePlan, sending: Sending, tried: Target[], first: unknown): Promise<Response> {
   const { upstreams } = plan;
   let error = first;
   for (let left = IDEMPOTENT.has(outgoing.method) ? plan.retries : 0; left > 0; left -= 1) {
     if (upstreams.isSingle && error instanceof DeadlineError) break;
-    const target = upstreams.choose(now(), tried);
+    const target = upstreams.choose(sending.now(), tried);
     if (!target) break;
     tried.push(target);
     try {
-      return await attempt(outgoing, target, plan, now);
+      return await attempt(outgoing, target, plan, sending);
     } catch (another) {
       error = another;
     }
@@ -64,9 +68,14 @@ async function sendAgain(
 }
 
 /** One try without a body. What comes of it is the upstream's doing, and is noted. */
-async function attempt(outgoing: UpstreamRequest, target: Target, plan: RoutePlan, now: () => number): Promise<Response> {
+async function attempt(
+  outgoing: UpstreamRequest,
+  target: Target,
+  { firstByteMs }: RoutePlan,
+  { now, deadlines, context }: Sending,
+): Promise<Response> {
   try {
-    const answer = await withDeadline(target.fetch(target.base + outgoing.target, outgoing.init), plan.firstByteMs);
+    const answer = await deadlines.meet(target.fetch(target.base + outgoing.target, outgoing.init), firstByteMs, now(), context);
     noteAnswer(target);
     return answer;
   } catch (error) {

@@ -28,7 +28,7 @@ const review = (key: IssuedKey, query = "") => installation.must("GET", `/api_ke
 const narrow = (key: IssuedKey, confirmation: unknown, more: Json = {}) =>
   installation.call("POST", `/api_keys/${key.id}/narrow`, { confirmation, ...more });
 const deliver = async () => {
-  await gateway.flushUsage();
+  await gateway.settled();
   await ringStores();
 };
 const statusOf = async (method: string, path: string, { value }: IssuedKey) =>

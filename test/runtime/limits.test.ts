@@ -305,7 +305,7 @@ describe("a limiter that cannot be reached", () => {
     healLimiters();
     gateway.clock.aheadMs += 1_000;
     expect((await gateway.get("/orders", key.value)).status).toBe(503);
-    await Promise.all(gateway.outliving);
+    await gateway.settled();
     expect((await gateway.get("/orders", key.value)).status).toBe(200);
   });
 

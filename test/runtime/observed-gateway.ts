@@ -22,7 +22,7 @@ export interface ObservedGateway {
   readonly logLines: string[];
   /** What it wants to go on also when the client has gone. */
   readonly outliving: readonly Promise<unknown>[];
-  /** Waits for what goes on after its answers. */
+  /** Lets the time pass for which work beside its answers waits, such as sending counted usage, and waits until that is done, or has failed. */
   settled(): Promise<void>;
   /** How far its clock is ahead, and whether it stands still, so that no lease runs out. */
   readonly clock: { aheadMs: number; standsStillAtMs: number | null };
@@ -37,8 +37,6 @@ export interface ObservedGateway {
     /** Of the way to the collector; `unanswered`: it takes what it gets, and the answer is lost. */
     usage: "none" | "unreachable" | "unanswered";
   };
-  /** Lets the time pass after which counted usage is sent, and waits until it is, or has failed. It is counted with `USAGE_DELIVERY` as a setting. */
-  flushUsage(): Promise<void>;
 }
 
 /** Makes one. A new one has seen nothing, as on an edge far away. */
@@ -93,10 +91,9 @@ export function observeGateway(settings: Readonly<Record<string, string>> = {}):
   });
   const answer = async (request: Request) => gateway.fetch(request, { waitUntil: (promise) => background.push(promise) });
   const send = (path: string, init?: RequestInit) => answer(new Request(`https://api.example${path}`, init));
-  const settled = async () => void (await Promise.all(background.splice(0)));
-  const flushUsage = async () => {
+  const settled = async () => {
     const state = { isOver: false };
-    const over = settled().finally(() => (state.isOver = true));
+    const over = Promise.all(background.splice(0)).finally(() => (state.isOver = true));
     while (!state.isOver) {
       for (const go of waiting.splice(0)) go();
       await scheduler.wait(1);
@@ -106,7 +103,6 @@ export function observeGateway(settings: Readonly<Record<string, string>> = {}):
   return {
     send,
     answer,
-    flushUsage,
     get: (path, token) => send(path, { headers: { Authorization: `Bearer ${token}` } }),
     calls,
     forwarded,

@@ -30,7 +30,7 @@ const use = async (path = "/orders", token = key.value) => expect((await gateway
 const at = (ms: number) => (gateway.clock.standsStillAtMs = ms);
 const iso = (ms: number) => new Date(ms).toISOString();
 const deliver = async () => {
-  await gateway.flushUsage();
+  await gateway.settled();
   await ringStores();
 };
 const row = (more: Json = {}) => ({
@@ -85,7 +85,7 @@ describe("the last use of a key", () => {
     late.clock.standsStillAtMs = usedAtMs - 60_000;
     expect((await late.get("/orders", key.value)).status).toBe(200);
     await deliver();
-    await late.flushUsage();
+    await late.settled();
     await ringStores();
     expect((await keyNow())["last_used_at"]).toBe(iso(usedAtMs));
     gateway = observeGateway(COUNTING);
@@ -224,7 +224,7 @@ describe("counts", () => {
 
   it("that were taken survive the store, and the ledger is told when it can be", async () => {
     await use();
-    await gateway.flushUsage();
+    await gateway.settled();
     await kill(storeOf(organization));
     ledgerFaults.onUses.set(`cell-${await storeCell()}`, "throws");
     await ringStores();

@@ -41,7 +41,7 @@ beforeAll(async () => {
   await at(gateway, NOON - DAY_MS, "GET", "/orders", reader);
   await at(gateway, NOON, "GET", "/orders", foreign);
   await at(gateway, NOON, "GET", "/orders", await installation.key(neighbour, ["orders:read"]));
-  await gateway.flushUsage();
+  await gateway.settled();
 });
 afterEach(healLedger);
 
@@ -210,9 +210,9 @@ describe("counts may go another way", () => {
   it("through a queue", async () => {
     gateway = observeGateway({ USAGE_DELIVERY: "queue" });
     await gateway.get("/orders", key.value);
-    await gateway.flushUsage();
+    await gateway.settled();
     await gateway.get("/orders", key.value);
-    await gateway.flushUsage();
+    await gateway.settled();
     await expect.poll(counted, { timeout: 60_000 }).toEqual([2]);
   });
 
@@ -245,7 +245,7 @@ describe("counts may go another way", () => {
     gateway.faults.usage = "unanswered";
     await gateway.get("/orders", key.value);
     await gateway.get("/orders", key.value);
-    await gateway.flushUsage();
+    await gateway.settled();
     const hour = iso(Math.floor(Date.now() / HOUR_MS) * HOUR_MS);
     expect(analyticsRows.filter(({ indexes }) => indexes?.[0] === fresh)).toEqual([
       { indexes: [fresh], blobs: [fresh, key.id, "orders-read", "orders:read", "", hour], doubles: [2, 200] },

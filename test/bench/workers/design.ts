@@ -10,6 +10,7 @@ import type { Candidate } from "../../../core/edge/candidate.ts";
 import type { Decision, Refused } from "../../../core/edge/request.ts";
 import type { KeyRecord } from "../../../core/record.ts";
 import { mintRequestId } from "../../../core/request-id.ts";
+import { AnswerDeadlines } from "../../../worker/answer-deadlines.ts";
 import { candidateOf } from "../../../worker/candidate.ts";
 import { gatewayConfiguration } from "../../../worker/configuration.ts";
 import { decisionLine } from "../../../worker/decision-report.ts";
@@ -18,6 +19,7 @@ import { RoutePlans } from "../../../worker/route-plan.ts";
 import { send } from "../../../worker/send.ts";
 import { viaOf } from "../../../worker/via.ts";
 import { NOBODY, UpstreamIdentity } from "../../../worker/upstream-identity.ts";
+import { UsageCounter, usagePorts } from "../../../worker/usage-counter.ts";
 import { platformPorts } from "../../../worker/platform-ports.ts";
 import { refusalResponse } from "../../../worker/refusal.ts";
 
@@ -30,6 +32,8 @@ export const ports = platformPorts(env);
 export const calls = { kv: 0, ledger: 0 };
 const configuration = gatewayConfiguration(env);
 const plans = new RoutePlans(() => ports.fetch);
+const deadlines = new AnswerDeadlines(ports);
+const usage = new UsageCounter(usagePorts(configuration, ports), configuration.cells);
 const identity = new UpstreamIdentity(configuration.identity);
 /** The record last found of a token: what is made from a record once is made once in all designs. */
 const found = new Map<string, KeyRecord>();
@@ -44,6 +48,7 @@ export function gatewayOf(find: FindRecord): ExportedHandler {
       const decision = "reason" in candidate ? candidate : await decide(candidate, find);
       const response = await answer(request, context, candidate, decision, requestId);
       ports.log(decisionLine(decision, { requestId, method: request.method, status: response.status, ms: 0 }), context);
+      usage.answered(decision, response.status, context);
       response.headers.set("Bench-Kv-Calls", String(calls.kv));
       response.headers.set("Bench-Ledger-Calls", String(calls.ledger));
       return response;
@@ -84,8 +89,9 @@ async function answer(
     return refusalResponse("reason" in decision ? decision.reason : "internal_error", { requestId, method: request.method });
   const { record, route } = decision;
   const said = record ? await identity.headersOf({ record, route }, Date.now(), context) : NOBODY;
+  usage.used({ route, ...(record && { record }) }, context);
   const plan = plans.of(route);
   const passage = { requestId, via: viaOf(configuration.viaName) };
-  const upstream = await send(upstreamRequest(request, candidate, plan, said, passage), plan, Date.now);
+  const upstream = await send(upstreamRequest(request, candidate, plan, said, passage), plan, { now: Date.now, deadlines, context });
   return clientResponse(upstream, plan, passage, () => {});
 }
