@@ -4,6 +4,7 @@
  * and a ratio compares rows of one round, so that what else the machine does meanwhile weighs on both sides.
  */
 import { optionsOrUsage } from "../../local/command-line.ts";
+import { FEATURE_SAYS, PAGE_ORIGIN, type FeatureRoute, type LesserGateway } from "./features.ts";
 import type { Outcome } from "./load-generator.ts";
 import { Load } from "./load.ts";
 import { startPeer, type Peer } from "./peer.ts";
@@ -14,7 +15,7 @@ import { workerdWithoutOutput } from "./workerd-without-output.ts";
 
 const USAGE = `npm run bench [-- options]
 
-  --quick   less exact, in under 45 seconds
+  --quick   less exact and without a row for each feature, in under 45 seconds
   --json    the rows as JSON
   --help    this text`;
 
@@ -44,6 +45,8 @@ interface Subject {
   /** The same with its calls counted; absent: it makes none. */
   readonly countingUrl?: string;
   readonly key: string;
+  /** Sent as `Origin`, as a browser does. */
+  readonly origin?: string;
   readonly status: number;
 }
 
@@ -53,26 +56,29 @@ interface Spells {
   readonly warmUpSeconds: number;
   readonly rounds: number;
   readonly seconds: number;
+  /** How long calls are counted. */
+  readonly countedSeconds: number;
 }
-const FULL: Spells = { warmUpSeconds: 10, rounds: 10, seconds: 2 };
-const QUICK: Spells = { warmUpSeconds: 1, rounds: 3, seconds: 0.5 };
-/** How long calls are counted. */
-const COUNTED_SECONDS = 1;
+const FULL: Spells = { warmUpSeconds: 10, rounds: 10, seconds: 2, countedSeconds: 1 };
+const QUICK: Spells = { warmUpSeconds: 1.3, rounds: 3, seconds: 0.4, countedSeconds: 0.3 };
 /** The rate at which the ledger calls are stated. */
 const STATED_RPS = 5_000;
 
-/** Everything that is measured. */
-export function subjectsOf({ urls, keys }: BenchSystem, peer: Peer): Subject[] {
+/** Everything that is measured; of what the gateway can do beside deciding, only all of it together where it must be quick. */
+export function subjectsOf({ urls, keys, features }: BenchSystem, peer: Peer, { isQuick }: { readonly isQuick: boolean }): Subject[] {
   const [passThrough, refusal, node] = ["bare_passthrough", "bare_401", "bare_node"];
   const gateway = { url: urls.gateway, countingUrl: urls.countingGateway };
   const good = { bare: passThrough, key: keys.warm, status: 200 };
   const bad = { bare: refusal, status: 401 };
+  const named = Object.keys(FEATURE_SAYS) as (FeatureRoute | LesserGateway)[];
+  const measured = isQuick ? named.slice(0, 1) : named;
   return [
     { name: passThrough, says: "a Worker that only passes on", url: urls.passThrough, ...good },
     { name: "warm", says: "the gateway, a key it knows", ...gateway, ...good },
     { name: "strict", says: "the same with freshness 0", url: urls.strict, countingUrl: urls.countingStrict, ...good },
     { name: "naive", says: "KV and ledger on every request", url: urls.naive, countingUrl: urls.naive, ...good },
     { name: "ttl60", says: "a cache of 60 s, with a window of 60 s", url: urls.ttl60, countingUrl: urls.ttl60, ...good },
+    ...measured.map((name) => ({ name, says: FEATURE_SAYS[name], ...features[name], ...good, origin: PAGE_ORIGIN })),
     { name: refusal, says: "a Worker that only answers 401", url: urls.bare401, key: keys.forged, ...bad },
     { name: "forged", says: "the gateway, a made-up key", ...gateway, key: keys.forged, ...bad },
     { name: "malformed", says: "the gateway, not a key at all", ...gateway, key: keys.malformed, ...bad },
@@ -82,11 +88,11 @@ export function subjectsOf({ urls, keys }: BenchSystem, peer: Peer): Subject[] {
 }
 
 /** Measures everything a few times over. */
-export async function measure(subjects: readonly Subject[], { warmUpSeconds, rounds, seconds }: Spells): Promise<Row[]> {
+export async function measure(subjects: readonly Subject[], { warmUpSeconds, rounds, seconds, countedSeconds }: Spells): Promise<Row[]> {
   using load = new Load();
   const outcomes = new Map<string, Outcome[]>(subjects.map(({ name }) => [name, []]));
   const spell = async (subject: Subject, lasting: number) => {
-    const outcome = await load.run({ url: subject.url, headers: bearer(subject.key), connections: CONNECTIONS, seconds: lasting });
+    const outcome = await load.run({ url: subject.url, headers: headersOf(subject), connections: CONNECTIONS, seconds: lasting });
     requireExpected(subject, outcome);
     return outcome;
   };
@@ -96,7 +102,7 @@ export async function measure(subjects: readonly Subject[], { warmUpSeconds, rou
   }
   const rows: Row[] = [];
   // One after the other: they share the counting gateway.
-  for (const subject of subjects) rows.push(rowOf(subject, outcomes, await callsOf(subject, load, COUNTED_SECONDS)));
+  for (const subject of subjects) rows.push(rowOf(subject, outcomes, await callsOf(subject, load, countedSeconds)));
   return rows;
 }
 
@@ -127,16 +133,18 @@ interface Calls {
 }
 
 /** Counts the calls of one more spell, of a gateway that counts. */
-async function callsOf({ countingUrl, key }: Subject, load: Load, seconds: number): Promise<Calls> {
+async function callsOf(subject: Subject, load: Load, seconds: number): Promise<Calls> {
+  const { countingUrl } = subject;
+  const headers = headersOf(subject);
   if (countingUrl === undefined) return { kvPerRequest: 0, ledgerPerRequest: 0, ledgerPerSecond: 0 };
   const soFar = async () => {
-    const { headers } = await fetch(countingUrl, { headers: bearer(key) });
-    return { kv: Number(headers.get("bench-kv-calls")), ledger: Number(headers.get("bench-ledger-calls")) };
+    const answer = await fetch(countingUrl, { headers });
+    return { kv: Number(answer.headers.get("bench-kv-calls")), ledger: Number(answer.headers.get("bench-ledger-calls")) };
   };
   await soFar();
   const before = await soFar();
   const startedAtMs = performance.now();
-  const { statuses } = await load.run({ url: countingUrl, headers: bearer(key), connections: CONNECTIONS, seconds });
+  const { statuses } = await load.run({ url: countingUrl, headers, connections: CONNECTIONS, seconds });
   const took = (performance.now() - startedAtMs) / 1_000;
   const after = await soFar();
   const requests = Object.values(statuses).reduce((sum, count) => sum + count, 1);
@@ -151,8 +159,8 @@ function requireExpected({ name, status }: Subject, { statuses, failures }: Outc
     throw new Error(`${name}: expected ${status} for every request, got ${JSON.stringify(statuses)} and ${failures} without an answer`);
 }
 
-function bearer(key: string): Readonly<Record<string, string>> {
-  return { Authorization: `Bearer ${key}` };
+function headersOf({ key, origin }: Subject): Readonly<Record<string, string>> {
+  return { Authorization: `Bearer ${key}`, ...(origin !== undefined && { Origin: origin }) };
 }
 
 function rounded(value: number): number {
@@ -183,21 +191,20 @@ function tableText(rows: readonly Row[], subjects: readonly Subject[]): string {
 }
 
 /** All rows, on one system started for them; the processes it needs end with it. */
-async function rowsOf(subjectsSaid: (count: number) => void, spells: Spells): Promise<{ rows: Row[]; subjects: Subject[] }> {
+async function rowsOf(isQuick: boolean, subjectsSaid: (count: number) => void): Promise<{ rows: Row[]; subjects: Subject[] }> {
   await using system = await startBenchSystem();
   using peer = await startPeer();
-  const subjects = subjectsOf(system, peer);
+  const subjects = subjectsOf(system, peer, { isQuick });
   subjectsSaid(subjects.length);
-  return { rows: await measure(subjects, spells), subjects };
+  return { rows: await measure(subjects, isQuick ? QUICK : FULL), subjects };
 }
 
 async function main(): Promise<void> {
   const { json: isJson = false, quick: isQuick = false } = optionsOrUsage(USAGE, { json: { type: "boolean" }, quick: { type: "boolean" } });
   const tell = (text: string) => isJson || console.log(text);
   using _output = workerdWithoutOutput();
-  const { rows, subjects } = await rowsOf(
-    (count) => tell(`Measuring ${count} things ${isQuick ? "quickly" : "thoroughly: about six minutes"} …\n`),
-    isQuick ? QUICK : FULL,
+  const { rows, subjects } = await rowsOf(isQuick, (count) =>
+    tell(`Measuring ${count} things ${isQuick ? "quickly" : "thoroughly: about nine minutes"} …\n`),
   );
   tell(tableText(rows, subjects));
   if (!isQuick) {

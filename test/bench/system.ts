@@ -13,12 +13,15 @@ import { bundle } from "../../local/platform.ts";
 import { makeSecrets } from "../../local/secrets.ts";
 import { exampleRoutes, firstAdminKey, seed } from "../../local/seed.ts";
 import { refusalResponse } from "../../worker/refusal.ts";
+import { FEATURE_ROUTES, LEFT_OUT, type FeatureRoute, type LesserGateway } from "./features.ts";
 
 /** Where the Workers listen, and the keys to send them. */
 export interface BenchSystem extends AsyncDisposable {
   readonly urls: Readonly<
     Record<"gateway" | "countingGateway" | "strict" | "countingStrict" | "naive" | "ttl60" | "passThrough" | "bare401", string>
   >;
+  /** The gateway on a route that does more, and one that counts its calls. */
+  readonly features: Readonly<Record<FeatureRoute | LesserGateway, { readonly url: string; readonly countingUrl: string }>>;
   readonly keys: Readonly<Record<"warm" | "forged" | "malformed", string>>;
   /** More keys like the warm one. */
   makeKeys(count: number): Promise<string[]>;
@@ -28,6 +31,7 @@ export interface BenchSystem extends AsyncDisposable {
 
 const ROOT = path.resolve(import.meta.dirname, "../..");
 const WORKERS = path.join(import.meta.dirname, "workers");
+const COUNTING = path.join(WORKERS, "counting-gateway.ts");
 const COMPATIBILITY_DATE = "2026-10-01";
 const MEASURED_PATH = "orders";
 const KEYS_MADE_AT_ONCE = 16;
@@ -45,7 +49,11 @@ export async function startBenchSystem({ isInspected = false } = {}): Promise<Be
     convertV4MiniflareOptions({
       workers: await Promise.all([
         shippedWorker("gateway", "wrangler.toml", gatewaySettings),
-        shippedWorker("counting-gateway", "wrangler.toml", gatewaySettings, path.join(WORKERS, "counting-gateway.ts")),
+        shippedWorker("counting-gateway", "wrangler.toml", gatewaySettings, COUNTING),
+        ...Object.entries(LEFT_OUT).flatMap(([name, settings]) => [
+          shippedWorker(name, "wrangler.toml", { ...gatewaySettings, ...settings }),
+          shippedWorker(`counting-${name}`, "wrangler.toml", { ...gatewaySettings, ...settings }, COUNTING),
+        ]),
         shippedWorker("naive", "wrangler.toml", gatewaySettings, path.join(WORKERS, "naive.ts")),
         shippedWorker("ttl60", "wrangler.toml", gatewaySettings, path.join(WORKERS, "ttl60.ts")),
         shippedWorker("portcullis-control-plane", "control-plane/wrangler.toml", issuerSettings),
@@ -63,6 +71,7 @@ export async function startBenchSystem({ isInspected = false } = {}): Promise<Be
   const issuer = await issuerOf(new URL(await base("portcullis-control-plane")), secrets.controlPlane.BOOTSTRAP_SECRET, upstream);
   const inspectorBase = isInspected ? await miniflare.getInspectorURL() : undefined;
   const url = async (name: string, measured = MEASURED_PATH) => (await base(name)) + measured;
+  const onRoute = async (route: FeatureRoute) => ({ url: await url("gateway", route), countingUrl: await url("counting-gateway", route) });
   return {
     urls: {
       gateway: await url("gateway"),
@@ -73,6 +82,15 @@ export async function startBenchSystem({ isInspected = false } = {}): Promise<Be
       ttl60: await url("ttl60"),
       passThrough: await url("pass-through"),
       bare401: await url("bare-401"),
+    },
+    features: {
+      without_assertion: { url: await url("without_assertion"), countingUrl: await url("counting-without_assertion") },
+      without_usage: { url: await url("without_usage"), countingUrl: await url("counting-without_usage") },
+      with_limits: await onRoute("with_limits"),
+      with_header_rules: await onRoute("with_header_rules"),
+      with_cors: await onRoute("with_cors"),
+      with_timeouts: await onRoute("with_timeouts"),
+      all_features: await onRoute("all_features"),
     },
     keys: {
       warm: await issuer(),
@@ -113,15 +131,20 @@ async function refusalAsBindings() {
 async function issuerOf(controlPlane: URL, bootstrapSecret: string, upstream: string): Promise<() => Promise<string>> {
   const adminKey = await firstAdminKey(controlPlane, bootstrapSecret);
   const { organizationId } = await seed(controlPlane, adminKey, upstream);
-  const strict = {
-    name: "strict",
+  const route = (name: string, more: object) => ({
+    name,
     methods: ["GET"],
-    path: `/${STRICT_PATH}`,
+    path: `/${name}`,
     upstream,
     permissions: { all: ["orders:read"] },
-    freshness: 0,
-  };
-  await callApi(controlPlane, adminKey, "PUT", "/routes", { routes: [...exampleRoutes(upstream), strict] });
+    ...more,
+  });
+  const routes = [
+    ...exampleRoutes(upstream),
+    route(STRICT_PATH, { freshness: 0 }),
+    ...Object.entries(FEATURE_ROUTES).map(([name, more]) => route(name, more)),
+  ];
+  await callApi(controlPlane, adminKey, "PUT", "/routes", { routes });
   const order = { name: "Benchmark", permissions: ["orders:read"] };
   return async () => {
     const key = await callApi(controlPlane, adminKey, "POST", `/organizations/${organizationId}/api_keys`, order);
