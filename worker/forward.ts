@@ -4,7 +4,7 @@ import type { Cut } from "./decision-report.ts";
 import { forwardedOf } from "./forwarded.ts";
 import { RESPONSE_HEADERS_REMOVED, ruleOf } from "./header-rules.ts";
 import { watchedResponse } from "./response-body.ts";
-import { forgetSharing, ruledRequestHeaders, ruleResponseHeaders } from "./route-headers.ts";
+import { forgetSharing, ruleRequestHeaders, ruleResponseHeaders } from "./route-headers.ts";
 import type { RoutePlan } from "./route-plan.ts";
 import { UpstreamFault } from "./upstream-fault.ts";
 import type { IdentityHeaders } from "./upstream-identity.ts";
@@ -50,9 +50,10 @@ export function upstreamRequest(
   const length = body && announced !== undefined ? Number(announced) : undefined;
   if (length !== undefined && plan.requestBytesMax !== undefined && length > plan.requestBytesMax)
     throw new UpstreamFault("request_too_large");
+  if (plan.requestHeaders) ruleRequestHeaders(headers, plan.requestHeaders);
   const init: RequestInit = {
     method,
-    headers: plan.requestHeaders ? ruledRequestHeaders(headers, plan.requestHeaders) : headers,
+    headers,
     redirect: "manual",
     // Past the platform's cache: without the caller's key in the request it would serve one caller's answer to another.
     cache: "no-store",

@@ -14,19 +14,29 @@ const CORS_HEADERS = [
   "Access-Control-Max-Age",
 ] as const;
 
-/** The headers an upstream gets, by names in lower case. Also what CGI-like servers would take for a header that a rule names is gone. */
-export function ruledRequestHeaders(
-  headers: Readonly<Record<string, string>>,
-  { replaced, set }: PreparedHeaderRules,
-): Record<string, string> {
-  const kept = Object.entries(headers).filter(([name]) => !replaced.has(headerAsRead(name)));
-  return Object.fromEntries([...kept, ...set]);
+/** Changes the headers an upstream gets, by names in lower case. Also what CGI-like servers would take for a header that a rule names goes. */
+export function ruleRequestHeaders(headers: Record<string, string>, { replaced, set }: PreparedHeaderRules): void {
+  for (const name of Object.keys(headers)) if (replaced.has(asRead(name))) delete headers[name];
+  for (const [name, value] of set) headers[name] = value;
 }
 
 /** Changes the headers of an upstream's answer. */
 export function ruleResponseHeaders(headers: Headers, { replaced, set }: PreparedHeaderRules): void {
-  for (const name of headers.keys()) if (replaced.has(headerAsRead(name))) headers.delete(name);
+  // Clients tell names apart, so there is nothing to be looked for.
+  for (const name of replaced) headers.delete(name);
   for (const [name, value] of set) headers.set(name, value);
+}
+
+/** How names are read that came with requests; the same few come each time. */
+const read = new Map<string, string>();
+const READ_MAX = 1_000;
+
+function asRead(name: string): string {
+  const known = read.get(name);
+  if (known !== undefined) return known;
+  const found = headerAsRead(name);
+  if (read.size < READ_MAX) read.set(name, found);
+  return found;
 }
 
 /** The answer to a preflight, but for {@link shareWithPages}, as with any answer. */
