@@ -15,6 +15,12 @@ export class LedgerReader extends WorkerEntrypoint<LedgerEnv> implements LedgerR
     return this.#replica(replica).sync(request);
   }
 
+  /** Which of the cells answer a replica. */
+  async probe(replica: string, cells: readonly number[]): Promise<readonly number[]> {
+    const { count } = this.#cells();
+    return this.#replica(replica).probe([...new Set(cells)].filter((cell) => Number.isInteger(cell) && cell >= 0 && cell < count));
+  }
+
   /** The truth about a token. */
   async resolve(request: { readonly cell: number; readonly tokenId: string; readonly seenStamp?: number | null }): Promise<Resolution> {
     return this.#cells().ledger(request.cell).resolve(request.tokenId, request.seenStamp);

@@ -10,6 +10,7 @@ import type { Acknowledgement, Push, SyncAnswer, SyncRequest } from "../core/pro
 import { DEADLINES_MS } from "../core/protocol/tunables.ts";
 import { Replica } from "../core/protocol/replica.ts";
 import { withDeadline } from "../platform/deadline.ts";
+import { CellProbe } from "./cell-probe.ts";
 import { cellName } from "./ledger/cell-name.ts";
 import type { Ledger } from "./ledger/ledger.ts";
 
@@ -27,6 +28,7 @@ export class LedgerReplica extends DurableObject<LedgerReplicaEnv> {
   readonly #replica: Replica;
   /** Leases that are being asked for, by cell: one question at a time, whoever waits for it. */
   readonly #renewals = new Map<number, Promise<void>>();
+  readonly #probe: CellProbe;
 
   constructor(ctx: DurableObjectState, env: LedgerReplicaEnv) {
     super(ctx, env);
@@ -36,6 +38,7 @@ export class LedgerReplica extends DurableObject<LedgerReplicaEnv> {
     // The cells push to whoever has the name. An object without one would be told nothing, while another answered for it.
     if (ctx.id.name === undefined) throw new Error("a replica is reached by its name only");
     this.#replica = new Replica(ctx.id.name, this.#epoch());
+    this.#probe = new CellProbe((cell) => env.LEDGER.getByName(cellName(cell)).standing(), Date.now);
   }
 
   /** Tells an edge what it may decide by. Cells whose lease has run out are asked first; the others' are renewed meanwhile. */
@@ -50,6 +53,12 @@ export class LedgerReplica extends DurableObject<LedgerReplicaEnv> {
     }
     this.#epoch();
     return this.#replica.answer(request, Date.now());
+  }
+
+  /** Which of the cells answer. What it knows of them plays no part. */
+  async probe(cells: readonly number[]): Promise<readonly number[]> {
+    const answers = await Promise.all(cells.map((cell) => this.#probe.answers(cell)));
+    return cells.filter((_, at) => answers[at]);
   }
 
   /** Takes in floors that a cell has raised. */

@@ -16,6 +16,8 @@ export type Resolution = { readonly found: true; readonly record: KeyRecord } | 
 export interface LedgerReader {
   /** Asks the replica of this name, from memory where it holds a lease. */
   sync(replica: string, request: SyncRequest): Promise<SyncAnswer>;
+  /** Which of the cells answer the replica of this name; it asks each once a second at most, whoever wants to know. */
+  probe(replica: string, cells: readonly number[]): Promise<readonly number[]>;
   /** The truth about a token, from its cell. */
   resolve(request: { readonly cell: number; readonly tokenId: string; readonly seenStamp?: number | null }): Promise<Resolution>;
   /** The cell an imported key lives in, from its directory; null for one that was never imported. */

@@ -48,11 +48,13 @@ export type Reason =
   | "credential_place_not_allowed"
   | "excluded_permission"
   | "route_network_not_allowed"
-  | "origin_not_allowed";
+  | "origin_not_allowed"
+  // The gateway's own endpoints
+  | "method_not_allowed";
 
 /** What a reason looks like from outside. */
 export interface Told {
-  readonly status: 400 | 401 | 403 | 404 | 413 | 429 | 500 | 502 | 503 | 504 | 508;
+  readonly status: 400 | 401 | 403 | 404 | 405 | 413 | 429 | 500 | 502 | 503 | 504 | 508;
   /** Stable, for programs. */
   readonly code: string;
   readonly title: string;
@@ -64,6 +66,8 @@ export interface Told {
   readonly challenge?: "" | "invalid_request" | "invalid_token" | "insufficient_scope";
   /** Error type of RFC 9209 section 2.3 for Proxy-Status, where the status does not say it. */
   readonly proxyError?: ProxyError;
+  /** On 405: the methods there are (RFC 9110 section 10.2.1). */
+  readonly allow?: string;
 }
 
 /** Error types of RFC 9209 section 2.3 that the gateway gives. */
@@ -306,5 +310,12 @@ export const TOLD: Readonly<Record<Reason, Told>> = {
     code: "origin_not_allowed",
     title: "Origin not allowed",
     detail: "Web pages of this origin may not call this route. Call it from a server, or have the origin added to the route.",
+  },
+  method_not_allowed: {
+    status: 405,
+    code: "method_not_allowed",
+    title: "Method not allowed",
+    detail: "What the gateway says of itself can only be read. Use GET or HEAD.",
+    allow: "GET, HEAD",
   },
 };

@@ -15,7 +15,14 @@ export interface Deployment {
   readonly exampleApi: string;
 }
 
-type Configuration = ReturnType<typeof readConfig>;
+/** What of a configuration is compared. */
+const configurationSchema = z.object({
+  name: z.string(),
+  vars: z.record(z.string(), z.unknown()),
+  kv_namespaces: z.array(z.object({ binding: z.string(), id: z.string().optional() })),
+  services: z.array(z.object({ binding: z.string(), service: z.string(), entrypoint: z.string().optional() })).default([]),
+});
+type Configuration = z.output<typeof configurationSchema>;
 type Part = keyof Deployment;
 
 const PARTS: readonly Part[] = ["gateway", "controlPlane", "exampleApi"];
@@ -37,10 +44,7 @@ export async function deployFaults(deployment: Deployment): Promise<string[]> {
   const built = await Promise.all(PARTS.map((part) => build(deployment[part])));
   const faults = built.flatMap((each) => each.faults);
   if (faults.length > 0) return faults;
-  const configurations = {
-    gateway: readConfig({ config: deployment.gateway }),
-    controlPlane: readConfig({ config: deployment.controlPlane }),
-  };
+  const configurations = { gateway: read(deployment.gateway), controlPlane: read(deployment.controlPlane) };
   const exported = built[PARTS.indexOf("controlPlane")]?.exported ?? new Set();
   return [...sharedFaults(configurations), ...entrypointFaults(configurations, exported)];
 }
@@ -86,6 +90,10 @@ function dryRun(configuration: string, folder: string): Promise<{ readonly statu
   });
 }
 
+function read(config: string): Configuration {
+  return configurationSchema.parse(readConfig({ config }));
+}
+
 type Both = Readonly<Record<"gateway" | "controlPlane", Configuration>>;
 
 function sharedFaults({ gateway, controlPlane }: Both): string[] {
@@ -98,7 +106,7 @@ function sharedFaults({ gateway, controlPlane }: Both): string[] {
 
 /** The gateway must find what it is bound to. */
 function entrypointFaults({ gateway, controlPlane }: Both, exported: ReadonlySet<string>): string[] {
-  return (gateway.services ?? [])
+  return gateway.services
     .filter(({ service }) => service === controlPlane.name)
     .filter(({ entrypoint }) => entrypoint === undefined || !exported.has(entrypoint))
     .map(

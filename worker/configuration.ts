@@ -29,6 +29,8 @@ export interface GatewayConfiguration {
   readonly viaName: string;
   /** Service bindings that routes may lead to. */
   readonly upstreamServices: ReadonlySet<string>;
+  /** Who shows it is told what the gateway's health is made up of; null: nobody is. */
+  readonly healthSecret: string | null;
 }
 
 /** `direct`: to the control plane itself; `queue`: through a queue between them; `off`: nothing is counted. */
@@ -60,6 +62,7 @@ const schema = z.object({
   UPSTREAM_IDENTITY: z.enum(["assertion", "headers", "both"], { error: "must be 'assertion', 'headers' or 'both'" }).default("assertion"),
   REPLICAS_PER_REGION: z.coerce.number({ error: "must be a number" }).int().min(1, "must be 1 to 9").max(9, "must be 1 to 9").default(1),
   USAGE_DELIVERY: z.enum(["direct", "queue", "off"], { error: "must be 'direct', 'queue' or 'off'" }).default("direct"),
+  HEALTH_SECRET: z.string().min(32, "must have at least 32 characters").nullable().default(null),
   VIA_NAME: viaName.default("portcullis"),
   UPSTREAM_SERVICES: z
     .string()
@@ -88,6 +91,7 @@ export function gatewayConfiguration(bindings: unknown): GatewayConfiguration {
     usageDelivery: parsed.USAGE_DELIVERY,
     viaName: parsed.VIA_NAME,
     upstreamServices: new Set(parsed.UPSTREAM_SERVICES),
+    healthSecret: parsed.HEALTH_SECRET,
   };
 }
 

@@ -10,13 +10,15 @@ interface Circumstances {
   readonly status: number;
   /** Milliseconds from arrival to answer; on Workers the clock moves only at I/O. */
   readonly ms: number;
+  /** Of the W3C Trace Context that the request came with. */
+  readonly traceId: string | undefined;
 }
 
 /**
  * The decision as JSON, with the precise reason, which the caller is not always told. `seq` and `age_ms` say by which entry of which
  * cell it was decided and how long ago that was asked for; `stale` is there when the ledger could not be asked.
  */
-export function decisionLine(decision: Decision, { requestId, method, status, ms }: Circumstances): string {
+export function decisionLine(decision: Decision, { requestId, method, status, ms, traceId }: Circumstances): string {
   const { basis, record, route } = decision;
   const isRefused = "reason" in decision;
   // Put together by hand: this is on the path of every request, and all but the method and the cause are words of our own.
@@ -31,6 +33,7 @@ export function decisionLine(decision: Decision, { requestId, method, status, ms
   if (basis?.stale === true) line += ',"stale":true';
   if (isRefused && decision.limits) line += `,"limits":${JSON.stringify(decision.limits.violated)}`;
   if ("unlimited" in decision && decision.unlimited === true) line += ',"unlimited":true';
+  if (traceId !== undefined) line += `,"trace_id":"${traceId}"`;
   return `${line},"ms":${ms}}`;
 }
 

@@ -3,7 +3,6 @@
  * comes first, so that a malformed or made-up key gets no further and costs next to nothing; a key that is known, while
  * the leases run, is decided from memory.
  */
-import { KEY_SET_PATH } from "../core/assertion.ts";
 import { sha256Hex } from "../core/digest.ts";
 import { KeyMemory } from "../core/edge/key-memory.ts";
 import type { Candidate } from "../core/edge/candidate.ts";
@@ -12,13 +11,14 @@ import { RouteMemory } from "../core/edge/route-memory.ts";
 import { EdgeViews } from "../core/protocol/edge-views.ts";
 import { mintRequestId } from "../core/request-id.ts";
 import { AnswerDeadlines } from "./answer-deadlines.ts";
-import { keySetResponse } from "./assertion-keys.ts";
 import { candidateOf } from "./candidate.ts";
 import type { GatewayConfiguration } from "./configuration.ts";
 import { cutLine, decisionHeader, decisionLine, type Cut } from "./decision-report.ts";
 import { clientResponse, upstreamRequest, type Passage } from "./forward.ts";
+import { HealthCheck } from "./health.ts";
 import { LedgerAccess, type Asker } from "./ledger-access.ts";
 import { Limits } from "./limits.ts";
+import { OWN_PATHS, OwnEndpoints } from "./own-endpoints.ts";
 import type { GatewayPorts, RequestContext } from "./ports.ts";
 import { refusalResponse } from "./refusal.ts";
 import { ReplicaChoice } from "./replica-choice.ts";
@@ -26,6 +26,7 @@ import { preflightResponse, shareWithPages } from "./route-headers.ts";
 import { RoutePlans, type FetchOf } from "./route-plan.ts";
 import { send } from "./send.ts";
 import { Timing } from "./timing.ts";
+import { traceIdOf } from "./trace-context.ts";
 import { UpstreamFault } from "./upstream-fault.ts";
 import { NOBODY, UpstreamIdentity, type IdentityHeaders } from "./upstream-identity.ts";
 import { UsageCounter, usagePorts } from "./usage-counter.ts";
@@ -49,6 +50,7 @@ interface Isolate {
   readonly usage: UsageCounter;
   readonly plans: RoutePlans;
   readonly deadlines: AnswerDeadlines;
+  readonly own: OwnEndpoints;
   readonly via: string;
 }
 
@@ -62,8 +64,9 @@ export function createGateway(configuration: GatewayConfiguration, ports: Gatewa
   const usage = new UsageCounter(usagePorts(configuration, ports), configuration.cells);
   const plans = new RoutePlans(upstreamFetches(configuration, ports));
   const deadlines = new AnswerDeadlines(ports);
+  const own = new OwnEndpoints(configuration, new HealthCheck(ports, edge, ledger, configuration.tagKeys));
   const via = viaOf(configuration.viaName);
-  const isolate: Isolate = { configuration, ports, edge, ledger, replica, identity, limits, usage, plans, deadlines, via };
+  const isolate: Isolate = { configuration, ports, edge, ledger, replica, identity, limits, usage, plans, deadlines, own, via };
   return { fetch: (request, context) => new Exchange(request, context, isolate).answer() };
 }
 
@@ -94,8 +97,8 @@ class Exchange {
   }
 
   async #answerCandidate(candidate: Candidate): Promise<Response> {
-    const { assertionKeys } = this.#isolate.configuration.identity;
-    if (candidate.path === KEY_SET_PATH && assertionKeys) return keySetResponse(assertionKeys);
+    const own = candidate.path.startsWith(OWN_PATHS) && (await this.#isolate.own.answer(candidate, this.#request, this.#asker()));
+    if (own) return "reason" in own ? this.#refuse(own) : own;
     const decision = await this.#decide(candidate);
     if ("preflight" in decision) return this.#finish(decision, preflightResponse(decision, this.#requestId));
     if ("reason" in decision) return this.#refuse(decision);
@@ -197,6 +200,7 @@ class Exchange {
       method: this.#request.method,
       status: response.status,
       ms: this.#timing.elapsedMs(),
+      traceId: traceIdOf(this.#request.headers.get("traceparent")),
     };
     ports.log(decisionLine(decision, circumstances), this.#context);
     this.#isolate.usage.answered(decision, response.status, this.#context);

@@ -52,6 +52,7 @@ function prepare(told: Told): Prepared {
   const headers = new Headers({ "Content-Type": "application/problem+json", "Cache-Control": "no-store" });
   const challenge = challengeOf(told);
   if (challenge !== "") headers.set("WWW-Authenticate", challenge);
+  if (told.allow !== undefined) headers.set("Allow", told.allow);
   if (told.status === 503) headers.set("Retry-After", RETRY_AFTER_S);
   headers.set("Proxy-Status", `${PROXY};error=${told.proxyError ?? proxyErrorOf(told.status)};details="${told.code}"`);
   return { status: told.status, bodyHead: JSON.stringify(problemOf(told)).slice(0, -1), headers };

@@ -18,6 +18,7 @@ import type { ChainCheck, ChainPosition } from "./journal.ts";
 import type { PolicyLayer } from "./key-policies.ts";
 import type { KeyReviewView, ReviewTerms } from "./least-privilege.ts";
 import type { MembershipFilter } from "./tenancy.ts";
+import type { CellStanding } from "./standing.ts";
 import type { EndedUser } from "./user-endings.ts";
 import type {
   ApiKeyPolicyView,
@@ -189,4 +190,7 @@ export interface LedgerContract {
   routeTableVersions(): Promise<readonly RouteTableVersionView[]>;
   /** One of them, with its routes. */
   routeTableVersion(version: number): Promise<(RouteTableVersionView & { readonly routes: readonly Route[] }) | null>;
+  // For operators
+  /** How the cell stands: how far it is, and what it has not finished. */
+  standing(): Promise<CellStanding>;
 }

@@ -25,6 +25,7 @@ import { heldByActor, lineageOf } from "./platform-keys.ts";
 import { nonCompliantKeys } from "./policy-report.ts";
 import { routeTableVersion, routeTableVersions } from "./route-table.ts";
 import * as selfServe from "./self-serve.ts";
+import { standingOf, type CellStanding } from "./standing.ts";
 import * as tenancy from "./tenancy.ts";
 import type {
   ApiKeyPolicyView,
@@ -243,5 +244,9 @@ export abstract class LedgerReads extends DurableObject<LedgerEnv> {
 
   async routeTableVersion(version: number): Promise<(RouteTableVersionView & { readonly routes: readonly Route[] }) | null> {
     return routeTableVersion(this.sql, version) ?? null;
+  }
+
+  async standing(): Promise<CellStanding> {
+    return standingOf(this.sql, Date.now());
   }
 }

@@ -81,6 +81,11 @@ export class EdgeViews {
     else this.cells.set(cell, { view: undefined, usedAtMs: nowMs, unansweredOrdinal: 0 });
   }
 
+  /** The cells that requests need, or have needed lately. */
+  cellsInUse(nowMs: number): number[] {
+    return [...this.cells].filter(([, { usedAtMs }]) => nowMs - usedAtMs <= UNUSED_ASKED_MS).map(([cell]) => cell);
+  }
+
   /** What is known of a cell, however old. */
   view(cell: number): CellView | undefined {
     return this.cells.get(cell)?.view;
@@ -117,8 +122,7 @@ export class EdgeViews {
    */
   refresh(nowMs: number): Refresh {
     this.#questions += 1;
-    const inUse = [...this.cells].filter(([, { usedAtMs }]) => nowMs - usedAtMs <= UNUSED_ASKED_MS);
-    const cells = inUse.map(([cell, { view }]) => ({ cell, since: view?.window.seq ?? null }));
+    const cells = this.cellsInUse(nowMs).map((cell) => ({ cell, since: this.view(cell)?.window.seq ?? null }));
     const question = { ordinal: this.#questions, askedAtMs: nowMs, cells: cells.map(({ cell }) => cell) };
     this.#running = [...this.#running.filter((other) => !isLost(other, nowMs)), question];
     return { request: { cells }, askedAtMs: nowMs, ordinal: this.#questions };

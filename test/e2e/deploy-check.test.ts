@@ -32,7 +32,7 @@ function changed(part: keyof Deployment, from: string, to: string): Deployment {
     );
     return [name, copy];
   });
-  return Object.fromEntries(copies) as unknown as Deployment;
+  return Object.fromEntries(copies) as Deployment;
 }
 
 it("finds nothing wrong with what is here", async () => {

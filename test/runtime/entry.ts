@@ -8,6 +8,7 @@ import { LedgerReplica as RealLedgerReplica } from "../../control-plane/ledger-r
 import type { CommandEnvelope, Outcome } from "../../control-plane/ledger/command.ts";
 import type { Catalogue } from "../../control-plane/ledger/contract.ts";
 import { Ledger as RealLedger, type LedgerEnv } from "../../control-plane/ledger/ledger.ts";
+import type { CellStanding } from "../../control-plane/ledger/standing.ts";
 import type { EndedUser } from "../../control-plane/ledger/user-endings.ts";
 import type { Acknowledgement, LeaseGrant, LeaseRequest, Push, SyncAnswer, SyncRequest } from "../../core/protocol/messages.ts";
 import { WebhookDispatcher as RealWebhookDispatcher, type DispatcherEnv } from "../../control-plane/webhooks/dispatcher.ts";
@@ -19,7 +20,7 @@ import { Limiter as RealLimiter } from "../../control-plane/limiter.ts";
 import type { LimiterAnswer, LimiterRequest } from "../../core/limits/messages.ts";
 import { faultyKv } from "./faulty-kv.ts";
 import { analyticsRows } from "./usage-stores.ts";
-import { ledgerFaults, suffer } from "./ledger-faults.ts";
+import { ledgerFaults, standingsAsked, suffer } from "./ledger-faults.ts";
 import { limiterWorld } from "./limiter-world.ts";
 import { RESOLVER, webhookWorld } from "./webhook-world.ts";
 
@@ -95,6 +96,12 @@ export class Ledger extends RealLedger {
     await suffer(ledgerFaults.onGrant.get(this.ctx.id.name ?? ""));
     return super.grantLease(request);
   }
+
+  override async standing(): Promise<CellStanding> {
+    standingsAsked.push(this.ctx.id.name ?? "");
+    await suffer(ledgerFaults.onStanding.get(this.ctx.id.name ?? ""));
+    return super.standing();
+  }
 }
 
 /** The replica, which may fail or hang. */
@@ -107,6 +114,11 @@ export class LedgerReplica extends RealLedgerReplica {
   override async sync(request: SyncRequest): Promise<SyncAnswer> {
     await suffer(ledgerFaults.onSync.get(this.ctx.id.name ?? ""));
     return super.sync(request);
+  }
+
+  override async probe(cells: readonly number[]): Promise<readonly number[]> {
+    await suffer(ledgerFaults.onProbe.get(this.ctx.id.name ?? ""));
+    return super.probe(cells);
   }
 }
 

@@ -16,6 +16,8 @@ export const ledgerFaults = {
   notEndingUsers: new Set<string>(),
   /** What cells, by their objects' names, do on being asked for a lease. */
   onGrant: new Map<string, LedgerFault>(),
+  /** What they do on being asked how they stand. */
+  onStanding: new Map<string, LedgerFault>(),
   /** Cells, by their objects' names, whose next alarm ends their life before it has done anything. */
   dyingAtAlarm: new Set<string>(),
   /** Cells, by their objects' names, whose next command ends their life before it is carried out. */
@@ -26,7 +28,12 @@ export const ledgerFaults = {
   /** By replica's name: on being pushed to, and on being asked by an edge. */
   onPush: new Map<string, LedgerFault>(),
   onSync: new Map<string, LedgerFault>(),
+  /** By replica's name, on being asked which cells answer. */
+  onProbe: new Map<string, LedgerFault>(),
 };
+
+/** Names of cells that were asked how they stand, oldest first. */
+export const standingsAsked: string[] = [];
 
 /** Puts everything back. */
 export function healLedger(): void {

@@ -125,6 +125,7 @@ function observedReader(reader: LedgerReader, calls: { replica: number; ledger: 
   const isUnresolvable = () => faults.ledger === "unreachable" || faults.ledger === "unresolvable";
   return {
     sync: (replica, request) => ask("replica", () => reader.sync(replica, request), faults.ledger === "unreachable"),
+    probe: (replica, cells) => ask("replica", () => reader.probe(replica, cells), faults.ledger === "unreachable"),
     resolve: (request) => ask("ledger", () => reader.resolve(request), isUnresolvable()),
     locate: (request) => ask("ledger", () => reader.locate(request), isUnresolvable()),
     resolveRoutes: async (request) => {

@@ -31,6 +31,7 @@ function counted(ports: GatewayPorts): GatewayPorts {
     readKv: count("kv", ports.readKv),
     ledger: {
       sync: count("ledger", (replica, request) => ledger.sync(replica, request)),
+      probe: count("ledger", (replica, cells) => ledger.probe(replica, cells)),
       resolve: count("ledger", (request) => ledger.resolve(request)),
       locate: count("ledger", (request) => ledger.locate(request)),
       resolveRoutes: count("ledger", (request) => ledger.resolveRoutes(request)),

@@ -47,7 +47,7 @@ export function gatewayOf(find: FindRecord): ExportedHandler {
       const candidate = candidateOf(request, configuration, () => false);
       const decision = "reason" in candidate ? candidate : await decide(candidate, find);
       const response = await answer(request, context, candidate, decision, requestId);
-      ports.log(decisionLine(decision, { requestId, method: request.method, status: response.status, ms: 0 }), context);
+      ports.log(decisionLine(decision, { requestId, method: request.method, status: response.status, ms: 0, traceId: undefined }), context);
       usage.answered(decision, response.status, context);
       response.headers.set("Bench-Kv-Calls", String(calls.kv));
       response.headers.set("Bench-Ledger-Calls", String(calls.ledger));
