@@ -74,6 +74,8 @@ export const PLATFORM_PERMISSIONS = [
   "portcullis:api_keys:approve",
   // Usage
   "portcullis:usage:read",
+  // Metrics
+  "portcullis:metrics:read",
 ] as const;
 
 /** One of {@link PLATFORM_PERMISSIONS}. */

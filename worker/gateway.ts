@@ -8,11 +8,13 @@ import { KeyMemory } from "../core/edge/key-memory.ts";
 import type { Candidate } from "../core/edge/candidate.ts";
 import { EdgeRequest, type Allowed, type Decision, type Edge, type Refused } from "../core/edge/request.ts";
 import { RouteMemory } from "../core/edge/route-memory.ts";
+import { GatewayTally } from "../core/metrics/tally.ts";
 import { EdgeViews } from "../core/protocol/edge-views.ts";
 import { mintRequestId } from "../core/request-id.ts";
 import { AnswerDeadlines } from "./answer-deadlines.ts";
 import { candidateOf } from "./candidate.ts";
 import type { GatewayConfiguration } from "./configuration.ts";
+import { countedPorts } from "./counted-ports.ts";
 import { cutLine, decisionHeader, decisionLine, type Cut } from "./decision-report.ts";
 import { clientResponse, upstreamRequest, type Passage } from "./forward.ts";
 import { HealthCheck } from "./health.ts";
@@ -55,13 +57,15 @@ interface Isolate {
 }
 
 /** A gateway with its own isolate memory. All I/O goes through the ports. */
-export function createGateway(configuration: GatewayConfiguration, ports: GatewayPorts): Gateway {
+export function createGateway(configuration: GatewayConfiguration, outside: GatewayPorts): Gateway {
+  const tally = new GatewayTally();
+  const ports = countedPorts(outside, tally);
   const edge = { views: new EdgeViews(), keys: new KeyMemory(), routes: new RouteMemory(), sha256Hex };
   const ledger = new LedgerAccess(ports, edge, configuration.tagKeys);
   const replica = new ReplicaChoice(configuration, ports.randomUuid);
   const identity = new UpstreamIdentity(configuration.identity);
   const limits = new Limits(ports);
-  const usage = new UsageCounter(usagePorts(configuration, ports), configuration.cells);
+  const usage = new UsageCounter(usagePorts(configuration, ports), configuration.cells, tally);
   const plans = new RoutePlans(upstreamFetches(configuration, ports));
   const deadlines = new AnswerDeadlines(ports);
   const own = new OwnEndpoints(configuration, new HealthCheck(ports, edge, ledger, configuration.tagKeys));
@@ -195,15 +199,17 @@ class Exchange {
 
   #finish(decision: Decision, response: Response): Response {
     const { configuration, ports } = this.#isolate;
+    const nowMs = ports.now();
     const circumstances = {
       requestId: this.#requestId,
       method: this.#request.method,
       status: response.status,
-      ms: this.#timing.elapsedMs(),
+      nowMs,
+      ms: this.#timing.elapsedMs(nowMs),
       traceId: traceIdOf(this.#request.headers.get("traceparent")),
     };
     ports.log(decisionLine(decision, circumstances), this.#context);
-    this.#isolate.usage.answered(decision, response.status, this.#context);
+    this.#isolate.usage.answered(decision, circumstances, this.#context);
     if (decision.basis?.stale === true) ports.count("stale_decision");
     if ("unlimited" in decision && decision.unlimited) ports.count("unlimited_decision");
     if (response.status === SWITCHING_PROTOCOLS) return response;

@@ -1,6 +1,7 @@
 /** What the gateway needs from the outside, so that tests and the benchmark can count and fail every call. */
 import type { UsageDelivery } from "./configuration.ts";
 import type { UsagePorts } from "./usage-counter.ts";
+import type { CountedEvent } from "../core/metrics/counts.ts";
 import type { LedgerReader } from "../core/ledger-reader.ts";
 import type { LimiterAccess } from "../core/limits/messages.ts";
 
@@ -11,12 +12,6 @@ export interface RequestContext {
 
 /** Towards an upstream. */
 export type Fetch = (url: string, init: RequestInit) => Promise<Response>;
-
-/**
- * What is counted. `stale_decision`: the ledger could not be asked and the route allowed that; `unlimited_decision`: a limiter could
- * not be asked, and the route allowed that; `usage_dropped`: usage was not taken for too long.
- */
-type CountedEvent = "stale_decision" | "unlimited_decision" | "usage_dropped";
 
 /** The outside, as the gateway sees it. */
 export interface GatewayPorts {

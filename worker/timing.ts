@@ -26,8 +26,8 @@ export class Timing {
   }
 
   /** Milliseconds since the request arrived. */
-  elapsedMs(): number {
-    return this.#now() - this.#startedAtMs;
+  elapsedMs(nowMs: number = this.#now()): number {
+    return nowMs - this.#startedAtMs;
   }
 
   /** Value of a Server-Timing header. */

@@ -1,12 +1,15 @@
 /**
- * Usage, from requests to batches on their way. Counted in memory; a batch leaves 10 s after its first request, whether others follow or
- * not, or when it has counted 10,000. A collector that cannot be reached neither delays nor refuses a request: what it has not
+ * Usage, and what the gateway counts of its own doing, from requests to batches on their way. Counted in memory; a batch leaves 10 s after
+ * its first request, whether others follow or not, or when it has counted 10,000. A collector that cannot be reached neither delays nor refuses a request: what it has not
  * taken is sent again, the same batches under the same ids.
  *
  * An isolate that dies takes with it what it has not sent, 10,000 requests or those of 10 s, and what it has sent and not had
- * acknowledged. While nothing is acknowledged it keeps {@link WAITING_MAX} batches, and the oldest are dropped and counted.
+ * acknowledged. While nothing is acknowledged it keeps {@link WAITING_MAX} batches, and the oldest are dropped and counted; the counts of its own
+ * doing take no more room the longer that lasts, so they stay in the tally until the way is clear.
  */
 import type { Allowed, Decision } from "../core/edge/request.ts";
+import type { GatewayCounts } from "../core/metrics/counts.ts";
+import type { GatewayTally } from "../core/metrics/tally.ts";
 import type { Reason } from "../core/reason.ts";
 import type { UsageBatch } from "../core/usage/batch.ts";
 import { UsageTally } from "../core/usage/tally.ts";
@@ -52,18 +55,32 @@ export function usagePorts({ usageDelivery }: GatewayConfiguration, ports: Gatew
   };
 }
 
+/** How a request was answered. */
+interface Answered {
+  readonly status: number;
+  /** When, in ms since the epoch. */
+  readonly nowMs: number;
+  /** Milliseconds since it came. */
+  readonly ms: number;
+}
+
 /** One isolate's counting. */
 export class UsageCounter {
   readonly #ports: UsagePorts;
   readonly #cells: number;
+  readonly #gateway: GatewayTally;
   #tally: UsageTally;
   #waiting: UsageBatch[] = [];
+  /** Parts of the isolate's own counts that wait: none are added while there are any. */
+  #gatewayWaiting: UsageBatch[] = [];
   /** When the flush that is planned will be over; 0: none is planned. One that was lost with its request is replaced after that. */
   #flushedByMs = 0;
 
-  constructor(ports: UsagePorts, cells: number) {
+  /** `gateway` is where the isolate's own doing is counted. */
+  constructor(ports: UsagePorts, cells: number, gateway: GatewayTally) {
     this.#ports = ports;
     this.#cells = cells;
+    this.#gateway = gateway;
     this.#tally = new UsageTally(ports.now());
   }
 
@@ -76,16 +93,17 @@ export class UsageCounter {
     this.#tally.used(record, route, nowMs);
   }
 
-  /** A request was answered. Counted where its key is known and its secret was right. */
-  answered(decision: Decision, status: number, context: RequestContext): void {
+  /** A request was answered. Counted for its key where that is known and its secret was right; for the gateway always. */
+  answered(decision: Decision, { status, nowMs, ms }: Answered, context: RequestContext): void {
+    if (!this.#ports.send) return;
     const { record, route } = decision;
-    if (!record || !route || !this.#ports.send) return;
-    const refusal = "reason" in decision && !isOfUpstream(decision.reason) ? decision.reason : null;
-    if (refusal === "invalid_secret") return;
-    const isPassed = refusal === null;
-    const nowMs = isPassed && this.#flushedByMs !== 0 ? undefined : this.#ports.now();
-    if (nowMs !== undefined && nowMs >= this.#flushedByMs) this.#flushLater(context, nowMs);
-    if (nowMs !== undefined && !this.#tally.covers(nowMs)) this.#seal(nowMs);
+    const isRefused = "reason" in decision;
+    this.#gateway.decided(route, isRefused ? decision.reason : status, ms);
+    const isPlanned = nowMs < this.#flushedByMs;
+    if (!isPlanned) this.#flushLater(context, nowMs);
+    if (!record || !route || (isRefused && decision.reason === "invalid_secret")) return;
+    const refusal = isRefused && !isOfUpstream(decision.reason) ? decision.reason : null;
+    if ((refusal !== null || !isPlanned) && !this.#tally.covers(nowMs)) this.#seal(nowMs);
     this.#tally.answered(record, route, refusal ?? status, status);
     if (this.#tally.requests >= REQUESTS_MAX || this.#tally.lines >= LINES_MAX) context.waitUntil(this.#flush());
   }
@@ -102,18 +120,28 @@ export class UsageCounter {
 
   /** Puts what was counted in line, and begins anew. */
   #seal(nowMs: number): void {
+    const { hourMs } = this.#tally;
+    if (this.#gatewayWaiting.length === 0) this.#gatewayWaiting = this.#gateway.take().map((gateway) => this.#batchOf(gateway, hourMs));
     this.#waiting.push(...this.#tally.batches(this.#cells, this.#ports.randomUuid));
     this.#tally = new UsageTally(nowMs);
     this.#dropBeyondMax();
   }
 
+  /** Any cell's store may take it: one by chance, so that they share the work. */
+  #batchOf(gateway: GatewayCounts, hourMs: number): UsageBatch {
+    const id = this.#ports.randomUuid();
+    return { v: 1, id, cell: Number.parseInt(id.slice(0, 8), 16) % this.#cells, hour_ms: hourMs, entries: [], gateway };
+  }
+
   async #flush(): Promise<void> {
     this.#seal(this.#ports.now());
-    for (let tries = 1; this.#waiting.length > 0; tries += 1) {
-      const sent = this.#waiting;
+    for (let tries = 1; this.#waiting.length + this.#gatewayWaiting.length > 0; tries += 1) {
+      const [sent, ofGateway] = [this.#waiting, this.#gatewayWaiting];
       this.#waiting = [];
-      if (await this.#send(sent)) return;
+      this.#gatewayWaiting = [];
+      if (await this.#send([...ofGateway, ...sent])) return;
       this.#waiting = [...sent, ...this.#waiting];
+      this.#gatewayWaiting = [...ofGateway, ...this.#gatewayWaiting];
       this.#dropBeyondMax();
       if (tries === TRIES) return;
       await this.#ports.wait(RETRY_MS);

@@ -12,6 +12,7 @@ import { keyLife } from "./key-life.ts";
 import { keyRevocations } from "./key-revocations.ts";
 import { leastPrivilege } from "./least-privilege.ts";
 import { ledgerInspection } from "./ledger-inspection.ts";
+import { metrics } from "./metrics.ts";
 import { memberships } from "./memberships.ts";
 import { endingPreviews } from "./ending-previews.ts";
 import { organizationRoles } from "./organization-roles.ts";
@@ -62,6 +63,8 @@ export const SECTIONS: readonly Section[] = [
   // Usage
   leastPrivilege,
   usage,
+  // Metrics
+  metrics,
 ];
 
 /** Every endpoint. */

@@ -18,7 +18,7 @@ import type { ChainCheck, ChainPosition } from "./journal.ts";
 import type { PolicyLayer } from "./key-policies.ts";
 import type { KeyReviewView, ReviewTerms } from "./least-privilege.ts";
 import type { MembershipFilter } from "./tenancy.ts";
-import type { CellStanding } from "./standing.ts";
+import type { CellStanding } from "./cell-standing.ts";
 import type { EndedUser } from "./user-endings.ts";
 import type {
   ApiKeyPolicyView,

@@ -25,7 +25,8 @@ import { heldByActor, lineageOf } from "./platform-keys.ts";
 import { nonCompliantKeys } from "./policy-report.ts";
 import { routeTableVersion, routeTableVersions } from "./route-table.ts";
 import * as selfServe from "./self-serve.ts";
-import { standingOf, type CellStanding } from "./standing.ts";
+import type { CellStanding } from "./cell-standing.ts";
+import { standingOf } from "./standing.ts";
 import * as tenancy from "./tenancy.ts";
 import type {
   ApiKeyPolicyView,

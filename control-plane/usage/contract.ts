@@ -1,5 +1,6 @@
 /** The UsageStore Durable Object as the rest of the control plane sees it over RPC. */
 import type { UsageBatch } from "../../core/usage/batch.ts";
+import type { GatewayCounters } from "../metrics/gateway-counters.ts";
 import type { Bar, UsageQuestion } from "./query.ts";
 
 /** Usage of one cell's keys. Every call rejects when the store cannot be reached. */
@@ -8,4 +9,6 @@ export interface UsageStoreContract {
   take(batches: readonly UsageBatch[]): Promise<void>;
   /** The next bars of a chart, in order. */
   bars(question: UsageQuestion): Promise<readonly Bar[]>;
+  /** The store's share of what gateways have counted of their own doing. */
+  gatewayCounters(): Promise<GatewayCounters>;
 }

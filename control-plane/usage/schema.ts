@@ -1,4 +1,5 @@
 /** The SQLite schema of a usage store. */
+import { GATEWAY_COUNTERS_SCHEMA } from "../metrics/counter-row.ts";
 
 const SCHEMA = `
   CREATE TABLE IF NOT EXISTS batches (id TEXT PRIMARY KEY, at_ms INTEGER NOT NULL) STRICT, WITHOUT ROWID;
@@ -21,4 +22,5 @@ const SCHEMA = `
 /** Makes the tables. Call before anything else touches storage. */
 export function migrateUsage(sql: SqlStorage): void {
   sql.exec(SCHEMA);
+  sql.exec(GATEWAY_COUNTERS_SCHEMA);
 }

@@ -9,6 +9,8 @@ import { Cells } from "../cells.ts";
 import { controlPlaneConfiguration, type ControlPlaneConfiguration } from "../configuration.ts";
 import { cellOfName } from "../ledger/cell-name.ts";
 import type { Ledger } from "../ledger/ledger.ts";
+import { countGateways, readCounters } from "../metrics/counter-row.ts";
+import type { GatewayCounters } from "../metrics/gateway-counters.ts";
 import { writeAnalytics } from "./analytics.ts";
 import type { UsageStoreContract } from "./contract.ts";
 import { countBatch, nextSweepAtMs, sweep } from "./counts.ts";
@@ -44,7 +46,15 @@ export class UsageStore extends DurableObject<UsageStoreEnv> implements UsageSto
 
   async take(batches: readonly UsageBatch[]): Promise<void> {
     const { sql } = this.#storage;
-    const fresh = this.#storage.transactionSync(() => batches.filter((batch) => countBatch(sql, batch, Date.now())));
+    const fresh = this.#storage.transactionSync(() => {
+      const counted = batches.filter((batch) => countBatch(sql, batch, Date.now()));
+      countGateways(
+        sql,
+        counted.flatMap(({ gateway }) => (gateway ? [gateway] : [])),
+        Date.now(),
+      );
+      return counted;
+    });
     const { USAGE_ANALYTICS_DATASET: dataset } = this.env;
     if (this.#configuration.usageAnalytics && dataset) writeAnalytics(dataset, fresh);
     if ((await this.#storage.getAlarm()) === null || hasUntold(sql)) await this.#arm();
@@ -52,6 +62,10 @@ export class UsageStore extends DurableObject<UsageStoreEnv> implements UsageSto
 
   async bars(question: UsageQuestion): Promise<readonly Bar[]> {
     return bars(this.#storage.sql, question);
+  }
+
+  async gatewayCounters(): Promise<GatewayCounters> {
+    return readCounters(this.#storage.sql);
   }
 
   /** Tells the ledger, forgets what is old, and comes again: also when the ledger could not be reached. */

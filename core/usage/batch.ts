@@ -1,8 +1,9 @@
 /**
- * What gateways have counted, on its way to the control plane: the typed seam for usage. A batch speaks of keys of one cell in one hour,
- * and is the unit of repetition: it may arrive several times and is counted once, by its id.
+ * What gateways have counted, on its way to the control plane: the typed seam for usage. A batch speaks of keys of one cell in one hour, or of
+ * the gateway itself, and is the unit of repetition: it may arrive several times and is counted once, by its id.
  */
 import { z } from "zod";
+import { gatewayCountsSchema } from "../metrics/counts.ts";
 import { permissionSlug } from "../permission-slug.ts";
 
 export const HOUR_MS = 3_600_000;
@@ -43,6 +44,8 @@ export const usageBatchSchema = z.strictObject({
   /** The hour's beginning, in ms since the epoch. */
   hour_ms: z.number().int().nonnegative().multipleOf(HOUR_MS),
   entries: z.array(entrySchema).max(BATCH_ENTRIES_MAX),
+  /** What the isolate counted of its own doing; any cell's store may take it. */
+  gateway: gatewayCountsSchema.optional(),
 });
 
 export type UsageBatch = z.infer<typeof usageBatchSchema>;

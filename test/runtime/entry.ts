@@ -8,9 +8,10 @@ import { LedgerReplica as RealLedgerReplica } from "../../control-plane/ledger-r
 import type { CommandEnvelope, Outcome } from "../../control-plane/ledger/command.ts";
 import type { Catalogue } from "../../control-plane/ledger/contract.ts";
 import { Ledger as RealLedger, type LedgerEnv } from "../../control-plane/ledger/ledger.ts";
-import type { CellStanding } from "../../control-plane/ledger/standing.ts";
+import type { CellStanding } from "../../control-plane/ledger/cell-standing.ts";
 import type { EndedUser } from "../../control-plane/ledger/user-endings.ts";
 import type { Acknowledgement, LeaseGrant, LeaseRequest, Push, SyncAnswer, SyncRequest } from "../../core/protocol/messages.ts";
+import type { GatewayCounters } from "../../control-plane/metrics/gateway-counters.ts";
 import { WebhookDispatcher as RealWebhookDispatcher, type DispatcherEnv } from "../../control-plane/webhooks/dispatcher.ts";
 import { UsageStore as RealUsageStore, type UsageStoreEnv } from "../../control-plane/usage/store.ts";
 import type { KeyUses } from "../../control-plane/ledger/key-uses.ts";
@@ -157,5 +158,10 @@ export class UsageStore extends RealUsageStore {
   override async take(batches: readonly UsageBatch[]): Promise<void> {
     await suffer(ledgerFaults.onUsage.get(this.ctx.id.name ?? ""));
     return super.take(batches);
+  }
+
+  override async gatewayCounters(): Promise<GatewayCounters> {
+    await suffer(ledgerFaults.onCounters.get(this.ctx.id.name ?? ""));
+    return super.gatewayCounters();
   }
 }

@@ -25,6 +25,8 @@ export const ledgerFaults = {
   /** What cells, and their usage stores, by their objects' names, do on being told of uses, and of counts. */
   onUses: new Map<string, LedgerFault>(),
   onUsage: new Map<string, LedgerFault>(),
+  /** What usage stores do on being asked for gateways' counters. */
+  onCounters: new Map<string, LedgerFault>(),
   /** By replica's name: on being pushed to, and on being asked by an edge. */
   onPush: new Map<string, LedgerFault>(),
   onSync: new Map<string, LedgerFault>(),

@@ -6,6 +6,7 @@ import type { ActiveRecord } from "../../core/record.ts";
 import { prepareRoute, type PreparedRoute } from "../../core/prepared-route.ts";
 import { routeSchema, type Route } from "../../core/route.ts";
 import { BATCH_ENTRIES_MAX, BATCH_SIZE_MAX, usageBatchSchema, type UsageBatch } from "../../core/usage/batch.ts";
+import { GatewayTally } from "../../core/metrics/tally.ts";
 import { permissionsUsed, UsageTally } from "../../core/usage/tally.ts";
 import { UsageCounter } from "../../worker/usage-counter.ts";
 
@@ -83,6 +84,7 @@ describe("an isolate", () => {
   let nowMs: number;
   let counter: UsageCounter;
   let sent: UsageBatch[];
+  let gatewaySent: UsageBatch[];
   let isReachable: boolean;
   let dropped: number;
   let waits: { readonly ms: number; readonly go: () => void }[];
@@ -92,6 +94,7 @@ describe("an isolate", () => {
   beforeEach(() => {
     nowMs = 3_600_000 * 1_000;
     sent = [];
+    gatewaySent = [];
     isReachable = true;
     dropped = 0;
     waits = [];
@@ -101,17 +104,19 @@ describe("an isolate", () => {
       randomUuid: () => crypto.randomUUID(),
       send: async (batches: readonly UsageBatch[]) => {
         if (!isReachable) throw new Error("Network connection lost.");
-        sent.push(...batches);
+        sent.push(...batches.filter(({ gateway }) => !gateway));
+        gatewaySent.push(...batches.filter(({ gateway }) => gateway));
       },
       wait: async (ms: number) => new Promise<void>((go) => waits.push({ ms, go })),
       dropped: () => (dropped += 1),
     };
-    counter = new UsageCounter(ports, CELLS);
+    counter = new UsageCounter(ports, CELLS, new GatewayTally());
   });
 
+  const answered = (status: number) => ({ status, nowMs, ms: 0 });
   const request = (key: ActiveRecord, status = 200) => {
     counter.used({ route: read, record: key }, context);
-    counter.answered({ route: read, record: key }, status, context);
+    counter.answered({ route: read, record: key }, answered(status), context);
   };
   const letTimePass = async () => {
     const state = { isOver: false };
@@ -197,7 +202,7 @@ describe("an isolate", () => {
     counter.used({ route: read, record: record(1) }, context);
     await letTimePass();
     expect(sent).toMatchObject([{ entries: [{ used_at_ms: nowMs, counts: [] }] }]);
-    counter.answered({ route: read, record: record(1) }, 200, context);
+    counter.answered({ route: read, record: record(1) }, answered(200), context);
     await letTimePass();
     expect(sent).toMatchObject([{}, { entries: [{ used_at_ms: null, counts: [{ status: 200, refusal: null, requests: 1 }] }] }]);
   });
@@ -211,7 +216,7 @@ describe("an isolate", () => {
       { route: read, reason: "unknown_key" },
       { reason: "no_route" },
     ];
-    for (const refused of refusals) counter.answered(refused, 499, context);
+    for (const refused of refusals) counter.answered(refused, answered(499), context);
     await letTimePass();
     expect(sent).toMatchObject([
       {
@@ -226,5 +231,31 @@ describe("an isolate", () => {
         ],
       },
     ]);
+  });
+
+  it("sends the counts of its own doing beside usage, and loses none while usage is dropped", async () => {
+    isReachable = false;
+    for (let batch = 0; batch < 300; batch += 1) {
+      request(record(1), 200 + (batch % 2));
+      await letTimePass();
+    }
+    expect(dropped).toBe(44);
+    isReachable = true;
+    for (let batch = 0; batch < 2; batch += 1) {
+      request(record(1));
+      await letTimePass();
+    }
+    for (const batch of gatewaySent) usageBatchSchema.parse(batch);
+    const counted = gatewaySent.flatMap(({ gateway }) => gateway?.routes ?? []).map(({ outcomes }) => outcomes["2xx"] ?? 0);
+    expect(counted.reduce((sum, requests) => sum + requests, 0)).toBe(302);
+    expect(new Set(gatewaySent.map(({ id }) => id)).size).toBe(gatewaySent.length);
+  });
+
+  it("sends them also when only refusals without a key come, and plans no second flush for them", async () => {
+    for (let time = 0; time < 3; time += 1) counter.answered({ reason: "forged_token" }, answered(401), context);
+    expect(waits.map(({ ms }) => ms)).toEqual([10_000]);
+    await letTimePass();
+    expect(sent).toEqual([]);
+    expect(gatewaySent.map(({ gateway }) => gateway?.routes[0]?.outcomes)).toEqual([{ forged_token: 3 }]);
   });
 });

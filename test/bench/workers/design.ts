@@ -9,6 +9,7 @@ import { compileRoutes, matchRoute, type CompiledRoutes } from "../../../core/ma
 import type { Candidate } from "../../../core/edge/candidate.ts";
 import type { Decision, Refused } from "../../../core/edge/request.ts";
 import type { KeyRecord } from "../../../core/record.ts";
+import { GatewayTally } from "../../../core/metrics/tally.ts";
 import { mintRequestId } from "../../../core/request-id.ts";
 import { AnswerDeadlines } from "../../../worker/answer-deadlines.ts";
 import { candidateOf } from "../../../worker/candidate.ts";
@@ -33,7 +34,7 @@ export const calls = { kv: 0, ledger: 0 };
 const configuration = gatewayConfiguration(env);
 const plans = new RoutePlans(() => ports.fetch);
 const deadlines = new AnswerDeadlines(ports);
-const usage = new UsageCounter(usagePorts(configuration, ports), configuration.cells);
+const usage = new UsageCounter(usagePorts(configuration, ports), configuration.cells, new GatewayTally());
 const identity = new UpstreamIdentity(configuration.identity);
 /** The record last found of a token: what is made from a record once is made once in all designs. */
 const found = new Map<string, KeyRecord>();
@@ -47,8 +48,9 @@ export function gatewayOf(find: FindRecord): ExportedHandler {
       const candidate = candidateOf(request, configuration, () => false);
       const decision = "reason" in candidate ? candidate : await decide(candidate, find);
       const response = await answer(request, context, candidate, decision, requestId);
-      ports.log(decisionLine(decision, { requestId, method: request.method, status: response.status, ms: 0, traceId: undefined }), context);
-      usage.answered(decision, response.status, context);
+      const circumstances = { requestId, method: request.method, status: response.status, nowMs: Date.now(), ms: 0, traceId: undefined };
+      ports.log(decisionLine(decision, circumstances), context);
+      usage.answered(decision, circumstances, context);
       response.headers.set("Bench-Kv-Calls", String(calls.kv));
       response.headers.set("Bench-Ledger-Calls", String(calls.ledger));
       return response;
