@@ -10,6 +10,7 @@ const SCRIPTS = [
   ["npm run protocol:explain", "local/explain-protocol.ts", []],
   ["npm run simulate", "test/simulation/simulate.ts", ["--seeds", "--from", "--trace", "--mutant", "--mutants", "--exhaustive", "--depth"]],
   ["npm run deploy:check", "local/deploy-check.ts", []],
+  ["npm run deploy:secrets", "local/deploy-secrets.ts", ["--out"]],
   ["npm run fault", "test/fault/run.ts", []],
   ["npm run bench", "test/bench/bench.ts", ["--json", "--quick"]],
 ] as const;

@@ -1,8 +1,12 @@
-/** `npm run deploy:check` finds what would make a deployment fail, or worse, go through. */
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+/** What `npm run deploy:secrets` makes, the Workers take; `npm run deploy:check` finds what would make a deployment fail, or worse, go through. */
+import { spawnSync } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
-import { afterEach, beforeEach, expect, it } from "vitest";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { controlPlaneConfiguration } from "../../control-plane/configuration.ts";
+import { gatewayConfiguration } from "../../worker/configuration.ts";
+import { settingsOf } from "../../local/platform.ts";
 import { deployFaults, type Deployment } from "../../local/deploy-faults.ts";
 
 const PROJECT = path.resolve(import.meta.dirname, "../..");
@@ -54,4 +58,30 @@ it.each([
     faults.some((each) => fault.test(each)),
     faults.join("\n"),
   ).toBe(true);
+});
+
+describe("fresh secrets", () => {
+  const make = (out: string) => spawnSync(process.execPath, ["local/deploy-secrets.ts", "--out", out], { cwd: PROJECT, encoding: "utf8" });
+
+  it("are what the Workers take, only the owner can read them, and none is printed", () => {
+    const out = path.join(folder, "secrets");
+    const { status, stdout, stderr } = make(out);
+    expect({ status, stderr }).toEqual({ status: 0, stderr: "" });
+    const read = (name: string) => JSON.parse(readFileSync(path.join(out, name), "utf8")) as Record<string, string>;
+    const [gateway, controlPlane] = [read("gateway.json"), read("control-plane.json")];
+    expect(gatewayConfiguration({ ...settingsOf("gateway"), ...gateway }).healthSecret).toBe(gateway["HEALTH_SECRET"]);
+    controlPlaneConfiguration({ ...settingsOf("controlPlane"), ...controlPlane });
+    expect(gateway["TAG_KEYS"]).toBe(controlPlane["TAG_KEYS"]);
+    for (const name of ["gateway.json", "control-plane.json"]) expect(statSync(path.join(out, name)).mode & 0o777).toBe(0o600);
+    for (const secret of Object.values({ ...gateway, ...controlPlane })) expect(stdout).not.toContain(secret);
+  });
+
+  it("never take the place of others, and are not written where they could be committed", () => {
+    const out = path.join(folder, "secrets");
+    make(out);
+    const before = readFileSync(path.join(out, "gateway.json"), "utf8");
+    expect(make(out).status).toBe(1);
+    expect(readFileSync(path.join(out, "gateway.json"), "utf8")).toBe(before);
+    expect(make("local/secrets-of-a-test").stderr).toContain("outside of this repository");
+  });
 });
