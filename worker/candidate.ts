@@ -13,10 +13,10 @@ export function candidateOf(
   configuration: GatewayConfiguration,
   isKnown: (tokenId: string) => boolean,
 ): Candidate | Refused {
-  const via = request.headers.get("via");
-  if (via !== null && hasPassed(via, configuration.viaName)) return { reason: "request_loop" };
   const presented = readPresented(request, configuration, isKnown);
-  return typeof presented === "string" ? { reason: presented } : withTarget(request, presented);
+  if (typeof presented === "string") return { reason: presented };
+  const via = request.headers.get("via");
+  return via !== null && hasPassed(via, configuration.viaName) ? { reason: "request_loop" } : withTarget(request, presented);
 }
 
 function withTarget(request: Request, presented: Presented | null): Candidate | Refused {
