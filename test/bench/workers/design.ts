@@ -10,7 +10,9 @@ import type { Candidate } from "../../../core/edge/candidate.ts";
 import type { Decision, Refused } from "../../../core/edge/request.ts";
 import type { KeyRecord } from "../../../core/record.ts";
 import { GatewayTally } from "../../../core/metrics/tally.ts";
+import { DEADLINES_MS } from "../../../core/protocol/tunables.ts";
 import { mintRequestId } from "../../../core/request-id.ts";
+import { withDeadline } from "../../../platform/deadline.ts";
 import { AnswerDeadlines } from "../../../worker/answer-deadlines.ts";
 import { candidateOf } from "../../../worker/candidate.ts";
 import { gatewayConfiguration } from "../../../worker/configuration.ts";
@@ -31,7 +33,8 @@ type FindRecord = (tokenId: string, cell: number) => Promise<KeyRecord | undefin
 export const ports = platformPorts(env);
 /** Counts what the ledger and KV are asked. */
 export const calls = { kv: 0, ledger: 0 };
-const configuration = gatewayConfiguration(env);
+/** As the gateway has it. */
+export const configuration = gatewayConfiguration(env);
 const plans = new RoutePlans(() => ports.fetch);
 const deadlines = new AnswerDeadlines(ports);
 const usage = new UsageCounter(usagePorts(configuration, ports), configuration.cells, new GatewayTally());
@@ -58,10 +61,10 @@ export function gatewayOf(find: FindRecord): ExportedHandler {
   };
 }
 
-/** Asks the cell itself. */
+/** Asks the cell itself, in the time that the gateway gives it. */
 export async function resolve(tokenId: string, cell: number): Promise<KeyRecord | undefined> {
   calls.ledger += 1;
-  const resolution = await ports.ledger.resolve({ cell, tokenId });
+  const resolution = await withDeadline(ports.ledger.resolve({ cell, tokenId }), DEADLINES_MS.cell);
   if (!resolution.found) return undefined;
   const before = found.get(tokenId);
   if (before?.stamp === resolution.record.stamp) return before;
