@@ -43,7 +43,7 @@ const foreignKeyPrefix = z
 /** RFC 9110 section 7.6.3: a pseudonym is a token; in lower case, so that it can be compared. */
 const viaName = z.string().regex(/^[a-z0-9][a-z0-9._-]{0,63}$/, "must be 1 to 64 lower-case letters, digits and . _ -");
 /** Bindings that are no customer's API. */
-const OWN_BINDINGS = new Set(["KEYS", "LEDGER_READER", "METRICS", "USAGE_COLLECTOR", "USAGE_QUEUE"]);
+const OWN_BINDINGS = new Set(["KEYS", "LEDGER_READER", "LIMITER_ACCESS", "METRICS", "USAGE_COLLECTOR", "USAGE_QUEUE"]);
 const upstreamService = z
   .string()
   .regex(SERVICE_NAME_PATTERN, "must be names of service bindings, separated by ','")

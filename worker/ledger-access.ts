@@ -58,7 +58,7 @@ export class LedgerAccess {
     }
   }
 
-  /** Asks the replica about all cells in use. Goes on when the client hangs up, because other requests wait for it. Never rejects. */
+  /** Asks the replica about all cells in use. Goes on when the client hangs up, because other requests wait for it. Rejects only where the answer cannot be read: that is a fault of ours. */
   async refresh({ replica, context }: Asker): Promise<void> {
     const { views } = this.#edge;
     const refresh = views.refresh(this.#ports.now());
