@@ -3,13 +3,7 @@ import { fork } from "node:child_process";
 import { once } from "node:events";
 import path from "node:path";
 import type { TestProject } from "vitest/node";
-
-declare module "vitest" {
-  interface ProvidedContext {
-    /** Where the receiver listens. */
-    readonly receiver: string;
-  }
-}
+import "./report.ts";
 
 /** Starts it, tells the tests where it is, and answers how to end it. */
 export async function setup(project: TestProject): Promise<() => Promise<void>> {

@@ -1,5 +1,12 @@
 /** What the receiver's process and the tests inside workerd tell each other. */
 
+declare module "vitest" {
+  interface ProvidedContext {
+    /** Where the receiver listens. */
+    readonly receiver: string;
+  }
+}
+
 /** What the receiver does with a delivery. */
 export type Fate = keyof typeof FATES;
 
