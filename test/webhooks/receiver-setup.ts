@@ -3,7 +3,6 @@ import { fork } from "node:child_process";
 import { once } from "node:events";
 import path from "node:path";
 import type { TestProject } from "vitest/node";
-import "./report.ts";
 
 /** Starts it, tells the tests where it is, and answers how to end it. */
 export async function setup(project: TestProject): Promise<() => Promise<void>> {
