@@ -20,6 +20,13 @@ export default defineConfig({
         plugins: [cloudflareTest({ wrangler: { configPath: "./test/runtime/wrangler.toml" } })],
         test: { name: "runtime", include: ["test/runtime/**/*.test.ts"], ...PATIENT },
       },
+      {
+        // Deliveries to a real server on this machine, which only an installation for development makes.
+        plugins: [
+          cloudflareTest({ wrangler: { configPath: "./test/runtime/wrangler.toml" }, miniflare: { bindings: { WEBHOOK_LOOPBACK: "on" } } }),
+        ],
+        test: { ...projectOf("webhooks").test, globalSetup: "test/webhooks/receiver-setup.ts" },
+      },
       { test: { ...projectOf("sdk").test, globalSetup: "test/sdk/project.ts" } },
       projectOf("clients"),
       projectOf("e2e"),

@@ -50,6 +50,12 @@ export function invalid(errors: readonly FieldError[]): ApiError {
   return new ApiError("invalid_request_parameters", "Validation failed.", { errors });
 }
 
+/** 400 for a range of time that ends before it begins; `errors` is what the WorkOS SDKs need to tell it from a failure. */
+export function reversedRange(): ApiError {
+  const message = "range_start must not be after range_end: there is nothing between them.";
+  return new ApiError("invalid_range", message, { errors: [{ code: "invalid_range", field: "range_start", message }] });
+}
+
 /** 404 for an entity. */
 export function notFound(kind: string, id: string): ApiError {
   return new ApiError("entity_not_found", `${kind} not found: ${quoteId(id)}.`);

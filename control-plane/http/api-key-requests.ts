@@ -5,13 +5,13 @@ import { assemblePage, walkOf } from "../../core/page.ts";
 import { apiKeyRequestSchema } from "../ledger/view.ts";
 import { notFound } from "./api-error.ts";
 import { createdApiKeySchema, environmentOf, newKeySchema, ownerIn, usualIfAbsent } from "./create-api-key.ts";
-import { endpoint, type Section, type Services } from "./endpoint.ts";
+import { endpoint, type Endpoint, type Section, type Services } from "./endpoint.ts";
 import { attributesOf, reason } from "./key-fields.ts";
 import { mintKey } from "./mint.ts";
 import type { Located } from "./path-parameters.ts";
 import { pageQuery } from "./query.ts";
 import { created, ok, pageOf, settled } from "./reply.ts";
-import { send } from "./send.ts";
+import { prepareAndSend, send } from "./send.ts";
 
 const statusFilter = z.enum(["pending", "approved", "denied", "issued", "expired"]).optional();
 const withReason = z.object({ reason });
@@ -83,36 +83,13 @@ export const apiKeyRequests: Section = {
       handler: async ({ services, params }) => ok(await request(services, params.api_key_request_id)),
     }),
 
-    endpoint({
-      method: "POST",
-      path: "/api_key_requests/:api_key_request_id/approve",
-      operationId: "approveApiKeyRequest",
+    decision("approve", {
       summary: "Approves a request of somebody else's",
-      description: "Who asked can then collect the key, for 7 days. Nobody else ever sees its value.",
-      access: "portcullis:api_keys:approve",
-      body: withReason,
-      replies: { 200: apiKeyRequestSchema },
-      errors: ["api_key_request_not_open", "self_approval"],
-      handler: async ({ services, params: { api_key_request_id }, body, terms }) => {
-        const { id, cell } = api_key_request_id;
-        return settled(await send(services, { type: "approve_api_key_request", id }, { cell, terms, reason: body.reason }));
-      },
+      description:
+        "Who asked can then collect the key, for 7 days, or until your sign-in ends where you signed in with the identity provider. Nobody else ever sees its value.",
     }),
 
-    endpoint({
-      method: "POST",
-      path: "/api_key_requests/:api_key_request_id/deny",
-      operationId: "denyApiKeyRequest",
-      summary: "Denies a request of somebody else's",
-      access: "portcullis:api_keys:approve",
-      body: withReason,
-      replies: { 200: apiKeyRequestSchema },
-      errors: ["api_key_request_not_open", "self_approval"],
-      handler: async ({ services, params: { api_key_request_id }, body, terms }) => {
-        const { id, cell } = api_key_request_id;
-        return settled(await send(services, { type: "deny_api_key_request", id }, { cell, terms, reason: body.reason }));
-      },
-    }),
+    decision("deny", { summary: "Denies a request of somebody else's" }),
 
     endpoint({
       method: "POST",
@@ -135,15 +112,34 @@ export const apiKeyRequests: Section = {
       ],
       handler: async ({ services, params: { api_key_request_id }, body, terms }) => {
         const { id, cell } = api_key_request_id;
-        const { asked } = await request(services, api_key_request_id);
-        const { id: api_key_id, token, minted } = mintKey(services, cell, asked.environment);
-        const command = { type: "issue_api_key_request", id, api_key_id, minted } as const;
-        const done = await send(services, command, { cell, terms, secret: token, reason: body.reason });
+        const done = await prepareAndSend(services, "issue_api_key_request", { cell, terms, reason: body.reason }, async () => {
+          const { asked } = await request(services, api_key_request_id);
+          const { id: api_key_id, token, minted } = mintKey(services, cell, asked.environment);
+          return { command: { type: "issue_api_key_request", id, api_key_id, minted }, secret: token };
+        });
         return created(done, { value: done.secret });
       },
     }),
   ],
 };
+
+/** A second admin's word on a request. */
+function decision(verb: "approve" | "deny", said: Pick<Endpoint, "summary" | "description">): Endpoint {
+  return endpoint({
+    method: "POST",
+    path: `/api_key_requests/:api_key_request_id/${verb}`,
+    operationId: `${verb}ApiKeyRequest`,
+    ...said,
+    access: "portcullis:api_keys:approve",
+    body: withReason,
+    replies: { 200: apiKeyRequestSchema },
+    errors: ["api_key_request_not_open", "self_approval"],
+    handler: async ({ services, params: { api_key_request_id }, body, terms }) => {
+      const { id, cell } = api_key_request_id;
+      return settled(await send(services, { type: `${verb}_api_key_request`, id }, { cell, terms, reason: body.reason }));
+    },
+  });
+}
 
 async function request({ cells }: Services, { id, cell }: Located) {
   const found = await cells.ledger(cell).apiKeyRequest(id);

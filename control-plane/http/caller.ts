@@ -21,8 +21,6 @@ export interface Caller {
   /** In whose name entries are made. */
   readonly actor: Actor;
   readonly permissions: readonly string[];
-  /** When the sign-in of an admin ends, in ms since the epoch; nothing here can take it back before. Absent: for whom the ledger can be asked. */
-  readonly signedInUntilMs?: number;
   /** The secret that a platform key was presented with, and its cell. */
   readonly secret?: { readonly tokenId: string; readonly cell: number };
 }

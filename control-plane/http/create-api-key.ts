@@ -9,7 +9,7 @@ import { displayName, isoInstant, permissionSlugs } from "./fields.ts";
 import { attributeFields, attributesOf, reason } from "./key-fields.ts";
 import { mintKey } from "./mint.ts";
 import { created, type LedgerReply, type Reply } from "./reply.ts";
-import { send, type Terms } from "./send.ts";
+import { prepareAndSend, type Terms } from "./send.ts";
 
 /** What a new key is asked for with. */
 export const newKeySchema = z.object({
@@ -24,30 +24,26 @@ export const newKeySchema = z.object({
 /** A key with its token, as only the answer that makes it has it. */
 export const createdApiKeySchema = apiKeySchema.extend({ value: z.string().describe("The token. It is shown this once.") });
 
-/** Makes the key in its organization's cell; 201 with its `value`; 422 for an environment that no gateway accepts. */
+/**
+ * Makes the key in its organization's cell; 201 with its `value`; 422 for an environment that no gateway accepts. What else there is to be
+ * seen to is seen to by `check`, which throws what a first request is refused for.
+ */
 export async function createApiKey(
   services: Services,
   owner: KeyOwner,
   asked: z.output<typeof newKeySchema>,
   terms: Terms,
+  check: () => Promise<unknown> = async () => undefined,
 ): Promise<Reply<201, LedgerReply>> {
-  const { cells } = services;
-  const environment = environmentOf(services, asked.environment);
-  const cell = cells.cellOf(owner.type === "user" ? owner.organization_id : owner.id);
-  const { id, token, minted } = mintKey(services, cell, environment);
-  const { name, permissions, expires_at } = asked;
-  const attributes = attributesOf(asked);
-  const command = {
-    type: "create_api_key",
-    id,
-    owner,
-    name,
-    permissions,
-    expires_at_ms: usualIfAbsent(expires_at),
-    minted,
-    attributes,
-  } as const;
-  const done = await send(services, command, { cell, terms, secret: token, reason: asked.reason });
+  const cell = services.cells.cellOf(owner.type === "user" ? owner.organization_id : owner.id);
+  const done = await prepareAndSend(services, "create_api_key", { cell, terms, reason: asked.reason }, async () => {
+    await check();
+    const { id, token, minted } = mintKey(services, cell, environmentOf(services, asked.environment));
+    const { name, permissions, expires_at } = asked;
+    const expires_at_ms = usualIfAbsent(expires_at);
+    const attributes = attributesOf(asked);
+    return { command: { type: "create_api_key", id, owner, name, permissions, expires_at_ms, minted, attributes }, secret: token };
+  });
   return created(done, { value: done.secret });
 }
 

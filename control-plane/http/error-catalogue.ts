@@ -14,6 +14,11 @@ export const ERRORS = {
     meaning: "The body is not JSON, not UTF-8, or nested too deep.",
     remedy: "Send one JSON object in UTF-8, nested at most 32 deep.",
   },
+  invalid_range: {
+    status: 400,
+    meaning: "A range of time ends before it begins: `range_start` is after `range_end`, or after now where that is when the range ends.",
+    remedy: "Swap the two, or leave one out.",
+  },
   missing_user_id_or_organization_id: {
     status: 400,
     meaning: "Memberships were asked for without saying whose.",
@@ -88,7 +93,8 @@ export const ERRORS = {
   reply_unavailable: {
     status: 409,
     meaning: "The answer to this Idempotency-Key was sealed under another `REPLY_SEAL_KEY` and cannot be given again.",
-    remedy: "The key was made, its value is lost: revoke it and make another, with a new Idempotency-Key.",
+    remedy:
+      "What was asked for was done, the secret in its answer is lost: make another key, or rotate the secret, with a new Idempotency-Key.",
   },
   body_too_large: {
     status: 413,

@@ -36,7 +36,7 @@ export const events: Section = {
       query: pageQuery("event", "asc").safeExtend({
         events: types.optional().describe("Only these types: joined by commas, or repeated. A name that no event has is refused."),
         organization_id: organizationId.optional().describe("Only what concerns this organization."),
-        range_start: isoInstant.optional().describe("Not before this time."),
+        range_start: isoInstant.optional().describe("Not before this time, nor after `range_end`."),
         range_end: isoInstant.optional().describe("Not after this time."),
       }),
       replies: { 200: pageOf(publishedEventSchema) },

@@ -10,8 +10,9 @@ import { endpoint, type Section, type Services } from "./endpoint.ts";
 import { shownText } from "./fields.ts";
 import { attributesOf } from "./key-fields.ts";
 import { mintKeyId } from "./mint.ts";
+import type { Located } from "./path-parameters.ts";
 import { created } from "./reply.ts";
-import { rehearse, send, type Terms } from "./send.ts";
+import { prepareAndSend, rehearse, send, type Terms } from "./send.ts";
 
 const importedKeySchema = newKeySchema.extend({
   sha256: z
@@ -46,30 +47,36 @@ export const keyImport: Section = {
       ],
       handler: async ({ services, params: { organization_id }, body, terms }) => {
         const { id: organizationId, cell } = organization_id;
-        if (organizationId === PLATFORM_ORGANIZATION_ID || !(await services.cells.ledger(cell).organization(organizationId)))
-          throw notFound("Organization that can have imported keys", organizationId);
-        const environment = environmentOf(services, body.environment);
-        const { sha256, user_id, obfuscated_value, name, permissions, expires_at, reason } = body;
-        const token_id = foreignTokenId(sha256);
-        const command = {
-          type: "create_api_key",
-          id: mintKeyId(services, cell),
-          owner: ownerIn(organizationId, user_id),
-          name,
-          permissions,
-          expires_at_ms: usualIfAbsent(expires_at),
-          minted: { token_id, sha256, obfuscated_value, environment },
-          attributes: attributesOf(body),
-          imported: true,
-        } as const;
-        const sending = { cell, terms, reason } as const;
-        await rehearse(services, command, sending);
-        await place(services, token_id, cell, terms);
-        return created(await send(services, command, sending));
+        const sending = { cell, terms, reason: body.reason } as const;
+        const done = await prepareAndSend(services, "create_api_key", sending, async () => {
+          if (organizationId === PLATFORM_ORGANIZATION_ID || !(await services.cells.ledger(cell).organization(organizationId)))
+            throw notFound("Organization that can have imported keys", organizationId);
+          const command = importing(services, organization_id, body);
+          await rehearse(services, command, sending);
+          await place(services, command.minted.token_id, cell, terms);
+          return { command };
+        });
+        return created(done);
       },
     }),
   ],
 };
+
+function importing(services: Services, { id, cell }: Located, asked: z.output<typeof importedKeySchema>) {
+  const { sha256, user_id, obfuscated_value, name, permissions, expires_at } = asked;
+  const environment = environmentOf(services, asked.environment);
+  return {
+    type: "create_api_key",
+    id: mintKeyId(services, cell),
+    owner: ownerIn(id, user_id),
+    name,
+    permissions,
+    expires_at_ms: usualIfAbsent(expires_at),
+    minted: { token_id: foreignTokenId(sha256), sha256, obfuscated_value, environment },
+    attributes: attributesOf(asked),
+    imported: true,
+  } as const;
+}
 
 /**
  * Has the directory note where the key lives, before it lives there: a note of a key that was not made after all names nothing. But it

@@ -7,7 +7,7 @@ import { endpoint, type Section, type Services } from "./endpoint.ts";
 import { reason } from "./key-fields.ts";
 import { mintSecret } from "./mint.ts";
 import { changed, ended, ENDED, inForceWithReceipt } from "./reply.ts";
-import { send } from "./send.ts";
+import { prepareAndSend, send } from "./send.ts";
 
 const withReason = z.object({ reason });
 
@@ -66,12 +66,14 @@ export const keyLife: Section = {
       ],
       handler: async ({ services, params: { api_key_id }, body, terms }) => {
         const { id, cell } = api_key_id;
-        const overlap_ms = overlapMs(services, body.overlap_seconds);
-        const key = await services.cells.ledger(cell).apiKey(id);
-        if (!key) throw notFound("API key", id);
-        const { token, minted } = mintSecret(services, cell, key.environment);
-        const command = { type: "rotate_api_key", id, overlap_ms, minted } as const;
-        const { secret, reply, receipt } = await send(services, command, { cell, terms, secret: token, reason: body.reason });
+        const done = await prepareAndSend(services, "rotate_api_key", { cell, terms, reason: body.reason }, async () => {
+          const overlap_ms = overlapMs(services, body.overlap_seconds);
+          const key = await services.cells.ledger(cell).apiKey(id);
+          if (!key) throw notFound("API key", id);
+          const { token, minted } = mintSecret(services, cell, key.environment);
+          return { command: { type: "rotate_api_key", id, overlap_ms, minted }, secret: token };
+        });
+        const { secret, reply, receipt } = done;
         return changed({ reply: { ...reply, value: secret }, receipt }, { receiptInBody: true });
       },
     }),

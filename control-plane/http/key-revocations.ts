@@ -9,7 +9,7 @@ import { actorId, isoInstant } from "./fields.ts";
 import { reason, tag } from "./key-fields.ts";
 import type { Located } from "./path-parameters.ts";
 import { ok, type Committed } from "./reply.ts";
-import { send, type Terms } from "./send.ts";
+import { prepareAndSend, type Terms } from "./send.ts";
 
 /** Keys that a preview shows over all cells. */
 const SHOWN_MAX = 10;
@@ -83,8 +83,9 @@ export const keyRevocations: Section = {
       replies: REPLIES,
       errors: ["preview_outdated"],
       handler: async ({ services, params: { organization_id }, body, terms }) => {
-        await requireOrganization(services, organization_id);
-        return revokeIn(services, [organization_id.cell], { filter: filterOf(body, organization_id.id), terms, ...body });
+        const { id, cell } = organization_id;
+        const check = () => requireOrganization(services, organization_id);
+        return revokeIn(services, [cell], { filter: filterOf(body, id), terms, check, ...body });
       },
     }),
 
@@ -129,20 +130,25 @@ async function previewIn({ cells }: Services, places: readonly number[], filter:
 interface Revocation {
   readonly filter: KeyFilter;
   readonly terms: Terms;
+  /** Throws what a first request is refused for. */
+  readonly check?: () => Promise<void>;
   readonly confirmation: string;
   readonly reason?: string | undefined;
 }
 
 /** Also where the preview showed none: there may be some now. */
-async function revokeIn(services: Services, places: readonly number[], { filter, terms, confirmation, reason: why }: Revocation) {
+async function revokeIn(services: Services, places: readonly number[], revocation: Revocation) {
+  const { filter, terms, check, confirmation, reason: why } = revocation;
   const digests = digestsOf(confirmation);
   if ([...digests.keys()].some((cell) => !places.includes(cell)))
     throw invalid([{ code: "invalid", field: "confirmation", message: "is that of a preview of something else" }]);
   const parts = await Promise.allSettled(
-    places.map(async (cell) => {
-      const command = { type: "bulk_revoke_api_keys", filter, expected: digests.get(cell) ?? NO_KEYS } as const;
-      return send(services, command, { cell, terms, reason: why });
-    }),
+    places.map((cell) =>
+      prepareAndSend(services, "bulk_revoke_api_keys", { cell, terms, reason: why }, async () => {
+        await check?.();
+        return { command: { type: "bulk_revoke_api_keys", filter, expected: digests.get(cell) ?? NO_KEYS } };
+      }),
+    ),
   );
   return revokedReply(parts.map(valueOf));
 }

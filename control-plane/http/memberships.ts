@@ -8,7 +8,7 @@ import { endpoint, type Section } from "./endpoint.ts";
 import { reason } from "./fields.ts";
 import { pageQuery } from "./query.ts";
 import { changed, created, ended, ENDED, inForce, ok, pageOf } from "./reply.ts";
-import { send } from "./send.ts";
+import { prepareAndSend, send } from "./send.ts";
 
 const roleSlug = z.string().min(1).max(48);
 /** A role, as `role_slug` or as the one member of `role_slugs`. */
@@ -31,19 +31,18 @@ export const memberships: Section = {
       replies: { 201: membershipSchema },
       errors: ["entity_not_found", "organization_membership_already_exists"],
       handler: async ({ services, body, terms }) => {
-        const { cells } = services;
-        const user = await cells.home().user(body.user_id);
-        if (!user) throw notFound("User", body.user_id);
-        const cell = cells.cellOf(body.organization_id);
-        const command = {
-          type: "create_membership",
-          id: mintId("om", services.now(), services.randomBytes, cell),
-          organization_id: body.organization_id,
-          user_id: user.id,
-          user_email: user.email,
-          role: roleOf(body) ?? "member",
-        } as const;
-        return created(await send(services, command, { cell, terms, codes: { already_exists: "organization_membership_already_exists" } }));
+        const { cells, now, randomBytes } = services;
+        const { user_id, organization_id } = body;
+        const cell = cells.cellOf(organization_id);
+        const sending = { cell, terms, codes: { already_exists: "organization_membership_already_exists" } } as const;
+        const done = await prepareAndSend(services, "create_membership", sending, async () => {
+          const user = await cells.home().user(user_id);
+          if (!user) throw notFound("User", user_id);
+          const id = mintId("om", now(), randomBytes, cell);
+          const role = roleOf(body) ?? "member";
+          return { command: { type: "create_membership", id, organization_id, user_id, user_email: user.email, role } };
+        });
+        return created(done);
       },
     }),
 

@@ -5,7 +5,7 @@ import { assemblePage, walkOf } from "../../core/page.ts";
 import { apiKeySchema, organizationSchema, type OrganizationView } from "../ledger/view.ts";
 import { notFound } from "./api-error.ts";
 import { createApiKey, createdApiKeySchema, newKeySchema } from "./create-api-key.ts";
-import { endpoint, type Section, type Services } from "./endpoint.ts";
+import { endpoint, type Endpoint, type Section, type Services } from "./endpoint.ts";
 import { displayName, externalId, externalIdChange, given, metadata, metadataChange, reason } from "./fields.ts";
 import type { Located } from "./path-parameters.ts";
 import { pageQuery, unsupportedFilter } from "./query.ts";
@@ -85,38 +85,12 @@ export const organizations: Section = {
       },
     }),
 
-    endpoint({
-      method: "POST",
-      path: "/organizations/:organization_id/suspend",
-      operationId: "suspendOrganization",
+    suspension("suspend", {
       summary: "Keeps every key in an organization from working until it is resumed",
       description: "Its own keys and its members'. They stay as they are; none can be made meanwhile.",
-      access: "portcullis:organizations:write",
-      body: z.object({ reason }),
-      replies: inForceWithReceipt(organizationSchema),
-      errors: ["platform_organization"],
-      handler: async ({ services, params: { organization_id }, body, terms }) => {
-        const { id, cell } = organization_id;
-        const committed = await send(services, { type: "suspend_organization", id }, { cell, terms, reason: body.reason });
-        return changed(committed, { receiptInBody: true });
-      },
     }),
 
-    endpoint({
-      method: "POST",
-      path: "/organizations/:organization_id/resume",
-      operationId: "resumeOrganization",
-      summary: "Lets the keys of a suspended organization work again",
-      access: "portcullis:organizations:write",
-      body: z.object({ reason }),
-      replies: inForceWithReceipt(organizationSchema),
-      errors: ["platform_organization"],
-      handler: async ({ services, params: { organization_id }, body, terms }) => {
-        const { id, cell } = organization_id;
-        const committed = await send(services, { type: "resume_organization", id }, { cell, terms, reason: body.reason });
-        return changed(committed, { receiptInBody: true });
-      },
-    }),
+    suspension("resume", { summary: "Lets the keys of a suspended organization work again" }),
 
     endpoint({
       method: "DELETE",
@@ -163,6 +137,25 @@ export const organizations: Section = {
     }),
   ],
 };
+
+/** The beginning or the end of an organization's suspension. */
+function suspension(verb: "suspend" | "resume", said: Pick<Endpoint, "summary" | "description">): Endpoint {
+  return endpoint({
+    method: "POST",
+    path: `/organizations/:organization_id/${verb}`,
+    operationId: `${verb}Organization`,
+    ...said,
+    access: "portcullis:organizations:write",
+    body: z.object({ reason }),
+    replies: inForceWithReceipt(organizationSchema),
+    errors: ["platform_organization"],
+    handler: async ({ services, params: { organization_id }, body, terms }) => {
+      const { id, cell } = organization_id;
+      const committed = await send(services, { type: `${verb}_organization`, id }, { cell, terms, reason: body.reason });
+      return changed(committed, { receiptInBody: true });
+    },
+  });
+}
 
 async function organization({ cells }: Services, { id, cell }: Located): Promise<OrganizationView> {
   const found = await cells.ledger(cell).organization(id);

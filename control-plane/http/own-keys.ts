@@ -102,9 +102,12 @@ export async function offerPermissions({ cells }: Services, own: SelfServe, { li
 /** Makes a key for the owner that the widget is about. */
 export async function createOwn(services: Services, own: SelfServe, asked: z.output<typeof newWidgetKeySchema>, terms: Terms) {
   const { name, permissions, expiresAt } = asked;
-  if (typeof expiresAt === "number" && expiresAt <= services.now())
-    throw invalid([{ code: "invalid_expiry", field: "expiresAt", message: "must be in the future" }]);
-  const { body } = await createApiKey(services, ownerOf(own), { name, permissions, expires_at: expiresAt, environment: undefined }, terms);
+  const check = async () => {
+    if (typeof expiresAt === "number" && expiresAt <= services.now())
+      throw invalid([{ code: "invalid_expiry", field: "expiresAt", message: "must be in the future" }]);
+  };
+  const wanted = { name, permissions, expires_at: expiresAt, environment: undefined };
+  const { body } = await createApiKey(services, ownerOf(own), wanted, terms, check);
   const made = body as unknown as ApiKeyView & { readonly value: string };
   const { id, obfuscatedValue, createdAt, expiresAt: end, permissions: granted } = widgetKey(made);
   const { value } = made;

@@ -2,14 +2,14 @@
 import { z } from "zod";
 import { isId, PLATFORM_ORGANIZATION_ID, type IdPrefix } from "../../core/identifier.ts";
 import type { PageOrder } from "../../core/page.ts";
-import { invalid } from "./api-error.ts";
+import { invalid, reversedRange } from "./api-error.ts";
 
 /** Parameters that hold several values: joined by commas in one, repeated, or repeated with `[]` behind the name. */
 const LISTS: ReadonlySet<string> = new Set(["events"]);
 
 /**
- * Parses query parameters; 422 with every one at fault. What the schema does not name is ignored. Of a repeated parameter that is no list
- * the first value counts.
+ * Parses query parameters; 422 with every one at fault, 400 for a reversed range. What the schema does not name is ignored. Of a repeated
+ * parameter that is no list the first value counts.
  */
 export function parseQuery<Schema extends z.ZodObject>(
   query: Readonly<Record<string, readonly string[]>>,
@@ -20,13 +20,26 @@ export function parseQuery<Schema extends z.ZodObject>(
     return values.length === 0 ? [] : [[name, values.join(",")] as const];
   });
   const parsed = schema.safeParse(Object.fromEntries(texts));
-  if (parsed.success) return parsed.data;
+  if (parsed.success) {
+    requireForward(parsed.data);
+    return parsed.data;
+  }
   throw invalid(
     parsed.error.issues.map((issue) => {
       const code = issue.code === "invalid_type" && issue.expected === "never" ? "unsupported" : "invalid";
       return { code, field: issue.path.join("."), message: issue.message };
     }),
   );
+}
+
+/** Whether a query asks about a range of time, whatever else it takes. */
+export function hasRange({ shape }: z.ZodObject): boolean {
+  return "range_start" in shape && "range_end" in shape;
+}
+
+/** 400 unless a range of time (ms since the epoch) begins before it ends, or at the same moment. What is absent is open. */
+export function requireForward({ range_start, range_end }: { readonly range_start?: unknown; readonly range_end?: unknown }): void {
+  if (typeof range_start === "number" && typeof range_end === "number" && range_start > range_end) throw reversedRange();
 }
 
 /** A filter of the WorkOS API that a list does not have: without it the list would answer with more than was asked for. */

@@ -1,6 +1,6 @@
 /** Sending commands to a ledger on behalf of a request. */
-import type { Actor, Command, CommandEnvelope, Refusal } from "../ledger/command.ts";
-import { refused } from "./api-error.ts";
+import type { Actor, Command, CommandEnvelope, Outcome, Refusal } from "../ledger/command.ts";
+import { ApiError, refused } from "./api-error.ts";
 import { nameOfCaller } from "./caller.ts";
 import type { Services } from "./endpoint.ts";
 import type { ErrorCode } from "./error-catalogue.ts";
@@ -32,19 +32,58 @@ interface Sending {
   readonly codes?: Partial<Record<Refusal["code"], ErrorCode>>;
 }
 
-/** Sends a command; answers its reply, and the secret of the first time if this is a repeat. */
-export async function send(
+/** What a command came to, and the secret that belongs to its reply: that of the first time if this is a repeat. */
+export type Sent = Committed & { readonly secret: string | undefined };
+
+/** Sends a command. */
+export async function send(services: Services, command: Command, sending: Sending): Promise<Sent> {
+  return sent(await services.cells.ledger(sending.cell).execute(await envelopeOf(command, sending)), sending);
+}
+
+/** A command that is ready to be sent, with the secret that belongs to its reply if there is one. */
+interface Prepared<Type extends Command["type"]> {
+  readonly command: Extract<Command, { type: Type }>;
+  readonly secret?: string;
+}
+
+/**
+ * Sends a command of this type that cannot be made before something has been looked up, or looked at. What `prepare` throws stands only where the
+ * request was not carried out before: a repeat is answered as it was, whatever has since become of what it is about.
+ */
+export async function prepareAndSend<const Type extends Command["type"]>(
   services: Services,
-  command: Command,
-  sending: Sending,
-): Promise<Committed & { readonly secret: string | undefined }> {
-  const { cell, terms, secret, codes } = sending;
+  type: Type,
+  sending: Omit<Sending, "secret">,
+  prepare: () => Promise<Prepared<Type>>,
+): Promise<Sent> {
+  let prepared: Prepared<Type>;
+  try {
+    prepared = await prepare();
+  } catch (error) {
+    const again = error instanceof ApiError ? await sentBefore(services, type, sending) : null;
+    if (again) return again;
+    throw error;
+  }
+  const { command, secret } = prepared;
+  return send(services, command, { ...sending, ...(secret !== undefined && { secret }) });
+}
+
+/** Null for a request that was not carried out before; one without an Idempotency-Key never was. */
+async function sentBefore({ cells }: Services, type: Command["type"], sending: Sending): Promise<Sent | null> {
+  const { repetition, untilInForce } = sending.terms;
+  if (repetition.seal === null) return null;
+  const { commandId, fingerprint } = repetition;
+  const outcome = await cells.ledger(sending.cell).answerAgain({ type, commandId, fingerprint, untilInForce });
+  return outcome && sent(outcome, sending);
+}
+
+async function sent(outcome: Outcome, { terms, secret, codes }: Sending): Promise<Sent> {
   const { actor, repetition } = terms;
-  const outcome = await services.cells.ledger(cell).execute(await envelopeOf(command, sending));
   if (!outcome.ok) throw refused(outcome.refusal, actor, codes);
-  const replayed = outcome.replayed && outcome.sealedReply !== null;
-  const { receipt } = outcome;
-  return { reply: outcome.reply as LedgerReply, receipt, secret: replayed ? await repetition.open(outcome.sealedReply) : secret };
+  const { receipt, replayed, sealedReply } = outcome;
+  const reply = outcome.reply as LedgerReply;
+  // The secret at hand was made for this request, and is none if an earlier one was carried out.
+  return { reply, receipt, secret: replayed && sealedReply !== null ? await repetition.open(sealedReply) : secret };
 }
 
 /** Throws what {@link send} would throw because the ledger refuses; otherwise does nothing. */

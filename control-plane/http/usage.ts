@@ -8,7 +8,7 @@ import { invalid } from "./api-error.ts";
 import { endpoint, type Section, type Services } from "./endpoint.ts";
 import { organizationId } from "./events.ts";
 import { isoInstant } from "./fields.ts";
-import { emptyIsAbsent } from "./query.ts";
+import { emptyIsAbsent, requireForward } from "./query.ts";
 import { ok, pageOf } from "./reply.ts";
 
 const DAY_MS = 86_400_000;
@@ -116,7 +116,7 @@ function rangeOf({ now }: Services, { granularity, range_start, range_end }: Ask
   const { most, usually } = RANGES_MS[granularity];
   const to_ms = range_end ?? now();
   const from_ms = range_start ?? to_ms - usually;
-  if (from_ms > to_ms) throw invalid([{ code: "invalid", field: "range_start", message: "must not be after range_end" }]);
+  requireForward({ range_start: from_ms, range_end: to_ms });
   if (to_ms - from_ms > most + STEPS_MS[granularity])
     throw invalid([{ code: "too_big", field: "range_start", message: `at most ${most / DAY_MS} days at once by the ${granularity}` }]);
   return { from_ms, to_ms };

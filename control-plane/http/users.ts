@@ -150,10 +150,8 @@ export const users: Section = {
         "reply_unavailable",
         "api_key_policy_violated",
       ],
-      handler: async ({ services, params, body, terms }) => {
-        const { id } = await user(services, params.user_id);
-        return createApiKey(services, { type: "user", id, organization_id: body.organization_id }, body, terms);
-      },
+      handler: async ({ services, params: { user_id: id }, body, terms }) =>
+        createApiKey(services, { type: "user", id, organization_id: body.organization_id }, body, terms, () => user(services, id)),
     }),
   ],
 };

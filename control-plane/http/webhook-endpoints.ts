@@ -10,14 +10,17 @@ import { mintWebhookSecret, openWebhookSecret, sealWebhookSecret } from "../webh
 import { ApiError, notFound } from "./api-error.ts";
 import type { Caller } from "./caller.ts";
 import { endpoint, type Section, type Services } from "./endpoint.ts";
+import { given } from "./fields.ts";
 import { pageQuery } from "./query.ts";
 import { created, ok, pageOf } from "./reply.ts";
-import { send } from "./send.ts";
+import { prepareAndSend, send } from "./send.ts";
 
 const EVENTS_MAX = 100;
 const URL_LENGTH_MAX = 2_048;
 const SECRET_OVERLAP_S_DEFAULT = 24 * 60 * 60;
 const SECRET_OVERLAP_S_MAX = 30 * 24 * 60 * 60;
+/** The API's own word for a refusal of the ledger's. */
+const CODES = { already_exists: "duplicate_endpoint" } as const;
 /** What callers see who may look at endpoints, but not act for them. */
 const HIDDEN_SECRET = "whsec_(hidden)";
 
@@ -69,20 +72,15 @@ export const webhookEndpoints: Section = {
       access: "portcullis:webhooks:write",
       body: z.object({ endpoint_url: endpointUrl, events: eventTypes }),
       replies: { 201: endpointSchema },
-      errors: ["duplicate_endpoint", "webhook_endpoint_limit", "invalid_url", "not_yet_effective"],
-      handler: async ({ services, caller, body, terms }) => {
-        const endpoint_url = await allowedUrl(services, body.endpoint_url);
-        const id = mintId("we", services.now(), services.randomBytes);
-        const command = {
-          type: "create_webhook_endpoint",
-          id,
-          endpoint_url,
-          events: body.events,
-          sealed_secret: await newSecret(services, id),
-        } as const;
-        const done = await send(services, command, { cell: HOME_CELL, terms, codes: { already_exists: "duplicate_endpoint" } });
-        // A repeated request made another secret, and must be answered with the first one's.
-        return created(done, { secret: await secretNow(services, caller, String(done.reply["id"])) });
+      errors: ["duplicate_endpoint", "webhook_endpoint_limit", "invalid_url", "not_yet_effective", "reply_unavailable"],
+      handler: async ({ services, body, terms }) => {
+        const done = await prepareAndSend(services, "create_webhook_endpoint", { cell: HOME_CELL, terms, codes: CODES }, async () => {
+          const endpoint_url = await allowedUrl(services, body.endpoint_url);
+          const id = mintId("we", services.now(), services.randomBytes);
+          const { secret, sealed_secret } = await newSecret(services, id);
+          return { command: { type: "create_webhook_endpoint", id, endpoint_url, events: body.events, sealed_secret }, secret };
+        });
+        return created(done, { secret: done.secret });
       },
     }),
 
@@ -112,18 +110,15 @@ export const webhookEndpoints: Section = {
         events: eventTypes.optional(),
       }),
       replies: { 200: endpointSchema },
-      errors: ["duplicate_endpoint", "invalid_url", "not_yet_effective"],
-      handler: async ({ services, caller, params: { webhook_endpoint_id }, body, terms }) => {
+      errors: ["duplicate_endpoint", "invalid_url", "not_yet_effective", "reply_unavailable"],
+      handler: async ({ services, caller, params: { webhook_endpoint_id: id }, body, terms }) => {
         const { endpoint_url, status, events } = body;
-        const command = {
-          type: "update_webhook_endpoint",
-          id: webhook_endpoint_id,
-          ...(endpoint_url !== undefined && { endpoint_url: await allowedUrl(services, endpoint_url) }),
-          ...(status && { status }),
-          ...(events && { events }),
-        } as const;
-        const { reply } = await send(services, command, { cell: HOME_CELL, terms, codes: { already_exists: "duplicate_endpoint" } });
-        return ok({ ...reply, secret: await secretNow(services, caller, webhook_endpoint_id) });
+        const done = await prepareAndSend(services, "update_webhook_endpoint", { cell: HOME_CELL, terms, codes: CODES }, async () => {
+          const url = endpoint_url === undefined ? {} : { endpoint_url: await allowedUrl(services, endpoint_url) };
+          const { secret } = await withSecret(services, caller, await standing(services, id));
+          return { command: { type: "update_webhook_endpoint", id, ...url, ...given({ status, events }) }, secret };
+        });
+        return ok({ ...done.reply, secret: done.secret });
       },
     }),
 
@@ -152,13 +147,12 @@ export const webhookEndpoints: Section = {
       access: "portcullis:webhooks:write",
       body: z.object({ overlap_seconds: z.number().int().min(0).max(SECRET_OVERLAP_S_MAX).default(SECRET_OVERLAP_S_DEFAULT) }),
       replies: { 200: endpointSchema },
-      errors: ["not_yet_effective"],
-      handler: async ({ services, caller, params: { webhook_endpoint_id }, body, terms }) => {
-        const sealed_secret = await newSecret(services, webhook_endpoint_id);
-        const overlap_ms = body.overlap_seconds * 1_000;
-        const command = { type: "rotate_webhook_secret", id: webhook_endpoint_id, sealed_secret, overlap_ms } as const;
-        const { reply } = await send(services, command, { cell: HOME_CELL, terms });
-        return ok({ ...reply, secret: await secretNow(services, caller, webhook_endpoint_id) });
+      errors: ["not_yet_effective", "reply_unavailable"],
+      handler: async ({ services, params: { webhook_endpoint_id: id }, body, terms }) => {
+        const { secret, sealed_secret } = await newSecret(services, id);
+        const command = { type: "rotate_webhook_secret", id, sealed_secret, overlap_ms: body.overlap_seconds * 1_000 } as const;
+        const done = await send(services, command, { cell: HOME_CELL, terms, secret });
+        return ok({ ...done.reply, secret: done.secret });
       },
     }),
 
@@ -209,15 +203,12 @@ async function standing({ cells }: Services, id: string): Promise<SealedWebhookE
   return found;
 }
 
-async function newSecret({ configuration, randomBytes }: Services, id: string): Promise<string> {
-  return sealWebhookSecret(configuration.replySealKey, id, mintWebhookSecret(randomBytes));
+async function newSecret({ configuration, randomBytes }: Services, id: string) {
+  const secret = mintWebhookSecret(randomBytes);
+  return { secret, sealed_secret: await sealWebhookSecret(configuration.replySealKey, id, secret) };
 }
 
 async function withSecret({ configuration }: Services, caller: Caller, { endpoint: shown, sealedSecret }: SealedWebhookEndpoint) {
   if (!coversAny(caller.permissions, "portcullis:webhooks:write")) return { ...shown, secret: HIDDEN_SECRET };
   return { ...shown, secret: (await openWebhookSecret(configuration.replySealKey, shown.id, sealedSecret)) ?? "" };
-}
-
-async function secretNow(services: Services, caller: Caller, id: string): Promise<string> {
-  return (await withSecret(services, caller, await standing(services, id))).secret;
 }

@@ -36,7 +36,7 @@ export const widgetTokens: Section = {
         await requireThere(services, body);
         const permissions = await permissionsFor(services, body);
         const grant = { organizationId: organization_id, userId: user_id, permissions, issuedBy: caller.actor };
-        const times = { nowMs: services.now(), ...(user_id === null && { endsByMs: caller.signedInUntilMs }) };
+        const times = { nowMs: services.now(), ...(user_id === null && { endsByMs: caller.actor.signed_in_until_ms }) };
         return { status: 201, body: { token: await signWidgetToken(grant, services.configuration.widgets.tokenKey, times) } };
       },
     }),

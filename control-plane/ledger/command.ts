@@ -19,6 +19,8 @@ export interface Actor {
   readonly id: string;
   /** Of such an admin: the platform permissions that their identity provider vouches for. */
   readonly permissions?: readonly string[];
+  /** Of such an admin: when their sign-in ends, in ms since the epoch. Nothing here can take it back before, nor tell whether they have left. */
+  readonly signed_in_until_ms?: number;
   /** Of who acts through a widget: the only keys they reach. */
   readonly self_serve?: SelfServe;
 }
@@ -287,6 +289,11 @@ export interface CommandEnvelope {
   readonly untilInForce: boolean;
   /** Why, in the caller's words; it stands in the entry. */
   readonly reason?: string;
+}
+
+/** As much of a command as it takes to answer it again. */
+export interface RepeatedCommand extends Pick<CommandEnvelope, "commandId" | "fingerprint" | "untilInForce"> {
+  readonly type: Command["type"];
 }
 
 /** Why a ledger refused. `code` is stable; the HTTP layer maps it to a status. */

@@ -9,7 +9,7 @@ import type { LeaseGrant, LeaseRequest } from "../../core/protocol/messages.ts";
 import type { Route, RouteTable } from "../../core/route.ts";
 import type { AuditFilter, AuditScope, AuditStretch } from "./audit-log.ts";
 import type { ListedOwner } from "./api-keys.ts";
-import type { Actor, CommandEnvelope, KeyFilter, Outcome, Refusal, SelfServe } from "./command.ts";
+import type { Actor, CommandEnvelope, KeyFilter, Outcome, Refusal, RepeatedCommand, SelfServe } from "./command.ts";
 import type { Denial } from "./denials.ts";
 import type { Ending } from "./ending-preview.ts";
 import type { EventFilter, LocalPlace, SubjectEvent } from "./event-walk.ts";
@@ -55,6 +55,8 @@ export interface Catalogue {
 export interface LedgerContract {
   /** Carries a command out, or answers as it was answered before; with `untilInForce` when it is in force at every edge. Refusals are answers. */
   execute(envelope: CommandEnvelope): Promise<Outcome>;
+  /** Answers a command that was carried out before as it was answered then, of those that concern no other cell; null where none was. Carries nothing out. */
+  answerAgain(repeated: RepeatedCommand): Promise<Outcome | null>;
   /** What a command would be refused for now; null for nothing. Changes nothing, but that a violation of a policy is recorded. */
   rehearse(envelope: CommandEnvelope): Promise<Refusal | null>;
   /** Takes the home cell's catalogue, if newer than the copy held, and answers when it is in force at every edge. */

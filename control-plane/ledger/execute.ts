@@ -1,7 +1,7 @@
 /** A command from door to entry: recognise a repeat, do it in one transaction, remember the answer. */
 import * as apiKeys from "./api-key-commands.ts";
 import * as catalogue from "./catalogue-commands.ts";
-import type { Command, CommandEnvelope, Outcome, Refusal } from "./command.ts";
+import type { Command, CommandEnvelope, Outcome, Refusal, RepeatedCommand } from "./command.ts";
 import { recordCustomerEvent } from "./customer-events.ts";
 import { latestSeq } from "./journal.ts";
 import * as keyRequests from "./key-request-commands.ts";
@@ -58,6 +58,16 @@ function recorded(storage: DurableObjectStorage, envelope: CommandEnvelope, refu
   return refusal;
 }
 
+/** As a command was answered that was carried out before, or refused for being another than that; undefined where none was. */
+export function answerAgain(sql: SqlStorage, repeated: RepeatedCommand, nowMs: number): Outcome | undefined {
+  try {
+    return replay(sql, repeated, nowMs);
+  } catch (error) {
+    if (error instanceof RefusalError) return { ok: false, refusal: error.refusal };
+    throw error;
+  }
+}
+
 /** Whether a command was carried out before: then it only has to be answered again. */
 export function isRemembered(sql: SqlStorage, { commandId }: CommandEnvelope, nowMs: number): boolean {
   return sql.exec("SELECT 1 FROM commands WHERE command_id = ? AND at_ms > ?", commandId, nowMs - COMMAND_KEPT_MS).toArray().length > 0;
@@ -78,7 +88,7 @@ export function nextForgettingAtMs(sql: SqlStorage): number | null {
   return oldest === null ? null : oldest + COMMAND_KEPT_MS;
 }
 
-function replay(sql: SqlStorage, envelope: CommandEnvelope, nowMs: number): Outcome | undefined {
+function replay(sql: SqlStorage, envelope: Pick<CommandEnvelope, "commandId" | "fingerprint">, nowMs: number): Outcome | undefined {
   const [row] = sql
     .exec<{ fingerprint: string; seq: number; reply: string; sealed_reply: string | null }>(
       "SELECT fingerprint, seq, reply, sealed_reply FROM commands WHERE command_id = ? AND at_ms > ?",

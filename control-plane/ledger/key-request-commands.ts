@@ -10,7 +10,7 @@ import { refuse, type Transaction } from "./transaction.ts";
 
 type Of<Type extends Command["type"]> = Extract<Command, { type: Type }>;
 
-/** How long a request waits to be decided, and once more, when it was approved, to be collected. */
+/** How long a request waits to be decided, and once more, when it was approved, to be collected at most. */
 const OPEN_MS = 7 * 86_400_000;
 
 /** Asks for a key that could be made now, but for the approval. */
@@ -50,9 +50,13 @@ export function denyApiKeyRequest(transaction: Transaction, { id }: Of<"deny_api
   return decide(transaction, id, "denied");
 }
 
-/** Whether both may be one person, who holds several credentials, was asked before; see key-request-objections.ts. */
+/**
+ * Whether both may be one person, who holds several credentials, was asked before; see key-request-objections.ts. An admin who signed in cannot be
+ * asked for later, so their word is good for no longer than their sign-in.
+ */
 function decide(transaction: Transaction, id: string, status: "approved" | "denied"): Record<string, unknown> {
   const { sql, nowMs, actor } = transaction;
+  const { signed_in_until_ms: signedInUntilMs = Infinity } = actor;
   const request = openRequest(transaction, id, "pending");
   if (isRequester(transaction, request)) refuse("self_approval", "You asked for this key yourself. Somebody else must decide.");
   transaction.append(`api_key_request.${status}`, id, told(request));
@@ -62,7 +66,7 @@ function decide(transaction: Transaction, id: string, status: "approved" | "deni
     actor.type,
     actor.id,
     nowMs,
-    nowMs + OPEN_MS,
+    Math.min(nowMs + OPEN_MS, signedInUntilMs),
     nowMs,
     id,
   );

@@ -38,7 +38,7 @@ async function sameHands(
   return { code: "self_approval", message };
 }
 
-/** An admin of the identity provider was believed when they approved, and cannot be asked for again. */
+/** An admin of the identity provider was believed when they approved, and cannot be asked for again: their approval ends with their sign-in. */
 async function approverGone(platform: Pick<LedgerContract, "heldByPlatformKey">, request: KeyRequestRow): Promise<Refusal | null> {
   const { status, decided_by_type, decided_by_id } = request;
   if (status !== "approved" || decided_by_type !== "api_key" || decided_by_id === null) return null;

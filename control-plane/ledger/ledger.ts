@@ -14,11 +14,11 @@ import type { WebhookDispatcher } from "../webhooks/dispatcher.ts";
 import * as apiKeys from "./api-keys.ts";
 import { dropOldContent, nextDroppingAtMs } from "./audit-retention.ts";
 import { takeCatalogue } from "./catalogue-mirror.ts";
-import type { Actor, Command, CommandEnvelope, Outcome, Refusal } from "./command.ts";
+import type { Actor, Command, CommandEnvelope, Outcome, Refusal, RepeatedCommand } from "./command.ts";
 import type { Catalogue, LedgerContract } from "./contract.ts";
 import { recordDenial, type Denial } from "./denials.ts";
 import { hasEndedOrganization, sweepEndedOrganization } from "./ended-organizations.ts";
-import { COMMAND_KEPT_MS, execute, forgetOldCommands, isRemembered, nextForgettingAtMs, rehearse } from "./execute.ts";
+import { answerAgain, COMMAND_KEPT_MS, execute, forgetOldCommands, isRemembered, nextForgettingAtMs, rehearse } from "./execute.ts";
 import { settleEvents } from "./events.ts";
 import { ExternalIdsUnderway } from "./external-ids.ts";
 import { forgetOldReceipts, InForceWatch } from "./in-force.ts";
@@ -120,10 +120,19 @@ export class Ledger extends LedgerReads implements LedgerContract {
     if (!outcome.ok && outcome.refusal.violation) await this.#arm();
     // Also when refused: "it is gone already" would be taken for "it is in force".
     if (!(await this.#otherCells.bring(envelope.command))) return NOT_YET_EFFECTIVE;
-    if (WEBHOOK_COMMANDS.has(envelope.command.type) && !(await this.#webhooks.tellSettings())) return NOT_YET_EFFECTIVE;
+    if (!(await this.#isToldDispatcher(envelope.command.type))) return NOT_YET_EFFECTIVE;
     if (outcome.ok) return { ...outcome, receipt: (await this.#inForce.untilInForce(outcome.seq)) ?? null };
     if (envelope.untilInForce && SAY_GONE.has(outcome.refusal.code)) await this.#inForce.untilAllInForceHere();
     return outcome;
+  }
+
+  async answerAgain(repeated: RepeatedCommand): Promise<Outcome | null> {
+    const outcome = answerAgain(this.sql, repeated, Date.now());
+    if (!outcome?.ok) return outcome ?? null;
+    if (!(await this.#isToldDispatcher(repeated.type))) return NOT_YET_EFFECTIVE;
+    const { seq } = outcome;
+    const receipt = repeated.untilInForce ? await this.#inForce.untilInForce(seq) : this.#inForce.receipt(seq);
+    return { ...outcome, receipt: receipt ?? null };
   }
 
   async mirrorCatalogue(received: Catalogue): Promise<void> {
@@ -216,6 +225,11 @@ export class Ledger extends LedgerReads implements LedgerContract {
 
   async noteUses(uses: KeyUses): Promise<void> {
     this.#storage.transactionSync(() => noteUses(this.sql, uses, Date.now()));
+  }
+
+  /** Whether the webhook dispatcher that a command is for has it; true for commands that are for none. */
+  async #isToldDispatcher(type: Command["type"]): Promise<boolean> {
+    return !WEBHOOK_COMMANDS.has(type) || this.#webhooks.tellSettings();
   }
 
   /** Publishes again what a gateway found missing or out of date in KV. */

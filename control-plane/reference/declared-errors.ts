@@ -3,6 +3,7 @@ import { isServedScope } from "../../core/widget.ts";
 import type { Endpoint } from "../http/endpoint.ts";
 import type { ErrorCode } from "../http/error-catalogue.ts";
 import { ERRORS } from "../http/error-catalogue.ts";
+import { hasRange } from "../http/query.ts";
 
 const OF_ANY_BODY: readonly ErrorCode[] = [
   "bad_request",
@@ -24,6 +25,7 @@ export function errorsOf({ access, method, path, query, errors = [] }: Endpoint)
   if (isServedScope(access)) for (const code of ["insufficient_permissions", "widget_token_refused"] as const) codes.add(code);
   if (path.includes("/:")) codes.add("entity_not_found");
   if (query) codes.add("invalid_request_parameters");
+  if (query && hasRange(query)) codes.add("invalid_range");
   if (method !== "GET") for (const code of OF_ANY_BODY) codes.add(code);
   return [...codes].toSorted((a, b) => ERRORS[a].status - ERRORS[b].status || (a < b ? -1 : 1));
 }

@@ -12,8 +12,6 @@ import type { IdentityProviderConfiguration } from "./settings.ts";
 export interface SignedIn {
   readonly actor: Actor;
   readonly permissions: readonly string[];
-  /** When the token ends, in ms since the epoch. */
-  readonly signedInUntilMs: number;
 }
 
 /** Why a token is not believed: jose's code, or ours. For the log only. */
@@ -25,8 +23,8 @@ export class SignInRefusedError extends Error {
   }
 }
 
-/** A token is not believed for longer than this after it was issued, whatever its `exp`: nothing can take it back. */
-const TOKEN_AGE_MAX = "24h";
+/** A token is not believed for longer than this after it was issued, in seconds, whatever its `exp`: nothing can take it back. */
+const TOKEN_AGE_MAX_S = 24 * 60 * 60;
 /** Types of tokens that say who is calling. Others of the same issuer (logout tokens, say) are not taken for them (RFC 8725 section 3.11). */
 const TYPES: ReadonlySet<string | undefined> = new Set([undefined, "jwt", "at+jwt", "application/at+jwt"]);
 /** OpenID Connect Core section 2: at most 255 ASCII characters. */
@@ -51,8 +49,8 @@ export class IdentityProvider {
     if (payload.sub === undefined || !SUBJECT.test(payload.sub)) throw new SignInRefusedError("subject_not_usable");
     const permissions = permissionsOf(payload, this.#configuration);
     // An issuer has no `#`, so no two subjects of any two issuers have the same id.
-    const actor = { type: "user", id: `${issuer}#${payload.sub}`, permissions } as const;
-    return { actor, permissions, signedInUntilMs: (payload.exp ?? 0) * 1000 };
+    const actor = { type: "user", id: `${issuer}#${payload.sub}`, permissions, signed_in_until_ms: endOf(payload) } as const;
+    return { actor, permissions };
   }
 
   async #verified(token: string): Promise<JWTPayload> {
@@ -63,7 +61,7 @@ export class IdentityProvider {
         audience,
         algorithms: [...algorithms],
         clockTolerance: clockToleranceSeconds,
-        maxTokenAge: TOKEN_AGE_MAX,
+        maxTokenAge: TOKEN_AGE_MAX_S,
         requiredClaims: ["exp", "iat", "sub"],
         currentDate: new Date(this.#now()),
       });
@@ -74,4 +72,9 @@ export class IdentityProvider {
       throw new SignInRefusedError(error instanceof errors.JOSEError ? error.code : "malformed_token");
     }
   }
+}
+
+/** When a token is believed no longer, in ms since the epoch. */
+function endOf({ exp = 0, iat = 0 }: JWTPayload): number {
+  return Math.min(exp, iat + TOKEN_AGE_MAX_S) * 1000;
 }

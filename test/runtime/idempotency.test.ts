@@ -52,6 +52,25 @@ describe("an Idempotency-Key", () => {
     expect((await changingNothing(() => make("once"))).body).toEqual(second.body);
   });
 
+  it("answers as before for that time to the millisecond also when the user a key was made for is gone; then there is no such user", async () => {
+    later(DAY_MS);
+    const { userId } = await installation.member(organizationId, "member");
+    const once = () =>
+      ask(installation.adminKey, "POST", `/user_management/users/${userId}/api_keys`, {
+        json: { name: "Mine", organization_id: organizationId },
+        headers: { "Idempotency-Key": "user's" },
+      });
+    const first = await once();
+    expect(first.status).toBe(201);
+    later(0);
+    const ended = await ask(installation.adminKey, "DELETE", `/user_management/users/${userId}`, { headers: { Prefer: "respond-async" } });
+    expect([202, 204]).toContain(ended.status);
+    later(DAY_MS - 1);
+    expect((await changingNothing(once)).body).toEqual(first.body);
+    later(1);
+    expect(await changingNothing(once)).toMatchObject({ status: 404, body: { code: "entity_not_found" } });
+  });
+
   it("is forgotten, with the sealed token, by an alarm that is set for that moment, and no earlier", async () => {
     later(2 * DAY_MS);
     await runDurableObjectAlarm(cell());

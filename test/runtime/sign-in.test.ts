@@ -1,11 +1,11 @@
 /** Admins who sign in with the operator's identity provider: what they may do, and every way we know to be taken for one. */
-import { beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
+import { afterEach, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
 import { decodeJwt, generateKeyPair, UnsecuredJWT } from "jose";
 import { PLATFORM_ORGANIZATION_ID } from "../../core/identifier.ts";
 import { PLATFORM_PERMISSIONS } from "../../core/permission.ts";
 import { changingNothing, keepSecret } from "./control-plane-client.ts";
 import { AUDIENCE, callWith, FakeIdentityProvider, ISSUER, type ControlPlane, type Made } from "./identity-provider.ts";
-import { install, type Installation, type Json } from "./installation.ts";
+import { install, type Installation, type IssuedKey, type Json } from "./installation.ts";
 
 const PLATFORM_KEYS = `/organizations/${PLATFORM_ORGANIZATION_ID}/api_keys`;
 const seconds = () => Math.floor(Date.now() / 1000);
@@ -20,6 +20,9 @@ beforeEach(async () => {
   provider = new FakeIdentityProvider();
   await provider.newKey("one");
   controlPlane = provider.controlPlane();
+});
+afterEach(() => {
+  vi.useRealTimers();
 });
 
 const as = (token: string, method: string, path: string, json?: unknown) => callWith(controlPlane, `Bearer ${token}`, method, path, json);
@@ -124,6 +127,92 @@ describe("a widget's token that an admin asked for", () => {
     expect(await ends({ organization_id, scopes }, late)).toBeLessThanOrEqual(seconds() + 3600);
     const { userId } = await installation.member(organization_id, "member");
     expect(await ends({ organization_id, user_id: userId }, soon)).toBeGreaterThan(soon);
+  });
+});
+
+describe("an admin's approval of a key", () => {
+  const DAY_S = 24 * 60 * 60;
+  let organizationId: string;
+  let requester: IssuedKey;
+  beforeEach(async () => {
+    organizationId = await installation.organization();
+    requester = await installation.key(PLATFORM_ORGANIZATION_ID, ["portcullis:api_keys:read", "portcullis:api_keys:write"]);
+    await installation.must("PUT", `/organizations/${organizationId}/api_key_policy`, { approval_required_permissions: ["orders:write"] });
+  });
+
+  const withKey = (method: string, path: string, json: Json) => as(requester.value, method, path, json);
+  const requested = async () => {
+    const asked = { name: "Writer", permissions: ["orders:write"] };
+    return String((await withKey("POST", `/organizations/${organizationId}/api_key_requests`, asked)).body["id"]);
+  };
+  const approved = async (claims: Json) => {
+    const id = await requested();
+    const { status, body } = await as(await provider.token("security", { claims }), "POST", `/api_key_requests/${id}/approve`, {});
+    expect([status, body["status"]]).toEqual([200, "approved"]);
+    return { id, untilMs: Date.parse(String(body["expires_at"])) };
+  };
+  const collect = (id: string) => withKey("POST", `/api_key_requests/${id}/issue`, {});
+
+  it("is good until their sign-in ends: nobody can be asked whether they still have the role", async () => {
+    const exp = seconds() + 300;
+    const [inTime, late] = [await approved({ exp }), await approved({ exp })];
+    expect([inTime.untilMs, late.untilMs]).toEqual([exp * 1_000, exp * 1_000]);
+    vi.useFakeTimers({ toFake: ["Date"], now: exp * 1_000 - 1 });
+    expect((await collect(inTime.id)).status).toBe(201);
+    vi.setSystemTime(exp * 1_000);
+    expect(await changingNothing(() => collect(late.id))).toMatchObject({ status: 409, body: { code: "api_key_request_not_open" } });
+  });
+
+  it("is good for no longer than a token is believed, whatever end the token names", async () => {
+    const iat = seconds() - 60;
+    expect((await approved({ iat, exp: iat + 30 * DAY_S })).untilMs).toBe((iat + DAY_S) * 1_000);
+  });
+
+  it("that has run out cannot be given again by who collects, nor prolonged by another sign-in of who gave it", async () => {
+    const exp = seconds() + 300;
+    const { id } = await approved({ exp });
+    vi.useFakeTimers({ toFake: ["Date"], now: exp * 1_000 });
+    const again = await as(await provider.token("security"), "POST", `/api_key_requests/${id}/approve`, {});
+    expect(again).toMatchObject({ status: 409, body: { code: "api_key_request_not_open" } });
+    expect((await collect(id)).status).toBe(409);
+    const anew = await requested();
+    expect((await as(await provider.token("security"), "POST", `/api_key_requests/${anew}/approve`, {})).status).toBe(200);
+    expect((await collect(anew)).status).toBe(201);
+  });
+
+  it("does not help a requester who has lost what it takes meanwhile, nor an owner who may not hold it any more", async () => {
+    const exp = seconds() + 300;
+    const { id } = await approved({ exp });
+    await installation.must("PATCH", "/authorization/permissions/orders:write", { enabled_for: { organization_api_keys: false } });
+    expect(await changingNothing(() => collect(id))).toMatchObject({ status: 422, body: { code: "permission_not_assignable" } });
+    await installation.must("PATCH", "/authorization/permissions/orders:write", { enabled_for: { organization_api_keys: true } });
+    await installation.must("PATCH", `/api_keys/${requester.id}`, { permissions: ["portcullis:api_keys:read"] });
+    expect(await changingNothing(() => collect(id))).toMatchObject({ status: 403, body: { code: "insufficient_permissions" } });
+  });
+
+  it("cannot be given by who asked under the same name, with whatever token", async () => {
+    const asks = await provider.token("security", { claims: { sub: "eve" } });
+    const { body } = await as(asks, "POST", `/organizations/${organizationId}/api_key_requests`, {
+      name: "Mine",
+      permissions: ["orders:write"],
+    });
+    const path = `/api_key_requests/${String(body["id"])}`;
+    const approves = await provider.token("security", { claims: { sub: "eve", exp: seconds() + 600 } });
+    expect(await changingNothing(() => as(approves, "POST", `${path}/approve`, {}))).toMatchObject({
+      status: 403,
+      body: { code: "self_approval" },
+    });
+    const ada = await provider.token("security");
+    expect((await as(ada, "POST", `${path}/approve`, {})).status).toBe(200);
+    // Who asked signs in with a lesser role by the time they collect.
+    const lesser = await provider.token("support", { claims: { sub: "eve" } });
+    expect(await changingNothing(() => as(lesser, "POST", `${path}/issue`, {}))).toMatchObject({
+      status: 403,
+      body: { code: "insufficient_permissions" },
+    });
+    const collected = await as(asks, "POST", `${path}/issue`, {});
+    keepSecret(collected.body["value"]);
+    expect(collected.status).toBe(201);
   });
 });
 

@@ -178,7 +178,6 @@ describe("usage", () => {
     [{ after: "bm90IGEgY3Vyc29y" }, "after"],
     [{ api_key_id: "api_key_1" }, "api_key_id"],
     [{ permission: "' OR 1=1 --" }, "permission"],
-    [{ range_start: iso(NOON), range_end: iso(NOON - 1) }, "range_start"],
     [{ range_start: iso(NOON - 33 * DAY_MS), range_end: iso(NOON) }, "range_start"],
     [{ range_start: iso(NOON - 402 * DAY_MS), range_end: iso(NOON), granularity: "day" }, "range_start"],
   ] as const)("is not told to %j", async (query, field) => {

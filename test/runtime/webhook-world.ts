@@ -5,7 +5,7 @@ import { vi } from "vitest";
 import type { DispatcherPorts } from "../../control-plane/webhooks/dispatcher.ts";
 
 const CELLS = 4;
-/** What a receiver may take to answer, in ms: short, because this much is really waited. */
+/** What a receiver may take to answer, in ms, where a test says nothing else. */
 const TIMEOUT_MS = 30;
 /** Until a cell must have told the dispatchers. */
 const PATIENCE = { timeout: 60_000, interval: 20 };
@@ -46,6 +46,10 @@ interface WebhookWorld {
   readonly receivers: Map<string, Receiver>;
   /** All that was sent, oldest first. */
   readonly received: Received[];
+  /** How long a receiver is waited for, in ms; this much is really waited. */
+  timeoutMs: number;
+  /** Told before a dispatcher acts at another time. */
+  atTime: (nowMs: number) => Promise<unknown>;
   readonly ports: DispatcherPorts;
 }
 
@@ -55,10 +59,12 @@ export const webhookWorld: WebhookWorld = {
   receivers: new Map(),
   received: [],
   resolve: knowingAll,
+  timeoutMs: TIMEOUT_MS,
+  atTime: async () => undefined,
   ports: {
     now: () => webhookWorld.nowMs,
     random: () => 0,
-    timeout: () => AbortSignal.timeout(TIMEOUT_MS),
+    timeout: () => AbortSignal.timeout(webhookWorld.timeoutMs),
     fetch: async (url, init) => {
       if (new URL(url).hostname === RESOLVER) return webhookWorld.resolve(url);
       const received = { url, headers: init.headers as Record<string, string>, body: init.body as string, atMs: webhookWorld.nowMs };
@@ -85,17 +91,31 @@ export async function cellsReport(): Promise<void> {
 
 /** Runs an endpoint's alarm at the time it is set to; false when none is set, or only later than `untilMs`. */
 export async function nextAlarm(endpointId: string, untilMs = Infinity): Promise<boolean> {
-  const stub = dispatcherOf(endpointId);
-  const alarmMs = await runInDurableObject(stub, (_, { storage }) => storage.getAlarm());
+  const alarmMs = await alarmOf(endpointId);
   if (alarmMs === null || alarmMs > untilMs) return false;
   webhookWorld.nowMs = Math.max(webhookWorld.nowMs, alarmMs);
-  await runDurableObjectAlarm(stub);
+  await webhookWorld.atTime(webhookWorld.nowMs);
+  await runDurableObjectAlarm(dispatcherOf(endpointId));
   return true;
 }
 
 /** Lets time pass for an endpoint, one alarm after the other. */
 export async function pass(endpointId: string, ms: number): Promise<void> {
+  await passTogether([endpointId], ms);
+}
+
+/** Lets time pass for several, whose alarm is the earliest first. */
+export async function passTogether(endpointIds: readonly string[], ms: number): Promise<void> {
   const untilMs = webhookWorld.nowMs + ms;
-  while (await nextAlarm(endpointId, untilMs));
+  let isMoving = true;
+  while (isMoving) {
+    const alarms = await Promise.all(endpointIds.map(async (id) => ({ id, atMs: (await alarmOf(id)) ?? Infinity })));
+    const [next] = alarms.toSorted((one, other) => one.atMs - other.atMs);
+    isMoving = next !== undefined && (await nextAlarm(next.id, untilMs));
+  }
   webhookWorld.nowMs = untilMs;
+}
+
+async function alarmOf(endpointId: string): Promise<number | null> {
+  return runInDurableObject(dispatcherOf(endpointId), (_, { storage }) => storage.getAlarm());
 }

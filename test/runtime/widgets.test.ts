@@ -1,5 +1,5 @@
 /** Customers manage keys through the WorkOS widget: what it calls, answered as it reads it, for an organization's keys and for one's own. */
-import { beforeAll, describe, expect, it } from "vitest";
+import { afterEach, beforeAll, describe, expect, it, vi } from "vitest";
 import { changingNothing, faultyFields } from "./control-plane-client.ts";
 import type { Installation, Json } from "./installation.ts";
 import { observeGateway } from "./observed-gateway.ts";
@@ -15,6 +15,9 @@ beforeAll(async () => {
   world = await WidgetWorld.make();
   installation = world.installation;
   boss = await world.member(await installation.organization(), "boss");
+});
+afterEach(() => {
+  vi.useRealTimers();
 });
 const newBoss = async () => world.member(await installation.organization(), "boss");
 const valid = async (value: string) => (await installation.must("POST", "/api_keys/validations", { value }))["api_key"];
@@ -161,6 +164,17 @@ describe.each(BOTH)("the widget for scope=$scope", (widget: Widget) => {
     const first = await call(boss.token, "POST", widget.list, asked, again);
     expect(first.status).toBe(201);
     expect((await call(boss.token, "POST", widget.list, asked, again)).body).toEqual(first.body);
+  });
+
+  it("answers the same also when the end that was asked for has come meanwhile", async () => {
+    const again = { "Idempotency-Key": crypto.randomUUID() };
+    const expiresAt = new Date(Date.now() + 60_000).toISOString();
+    const send = () => call(boss.token, "POST", widget.list, { name: "Brief", permissions: [], expiresAt }, again);
+    const first = await send();
+    expect(first.status).toBe(201);
+    vi.useFakeTimers({ toFake: ["Date"], now: Date.parse(expiresAt) });
+    expect((await send()).body).toEqual(first.body);
+    expect((await call(boss.token, "POST", widget.list, { name: "Late", permissions: [], expiresAt })).status).toBe(422);
   });
 });
 
