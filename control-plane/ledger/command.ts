@@ -19,9 +19,17 @@ export interface Actor {
   readonly id: string;
   /** Of such an admin: the platform permissions that their identity provider vouches for. */
   readonly permissions?: readonly string[];
+  /**
+   * The roles of every admin who may be behind the call, each as the identity provider said when it was last known: of an admin their own; of a
+   * platform key those of all who made it or were given a secret of it, over any number of keys. Absent: not known.
+   */
+  readonly admins?: readonly AdminRoles[];
   /** Of who acts through a widget: the only keys they reach. */
   readonly self_serve?: SelfServe;
 }
+
+/** Roles that an admin has at the operator's identity provider; none where nobody knows. */
+export type AdminRoles = readonly string[];
 
 /** Keys of one organization, of one of its members, or of all of them: all that somebody who acts through a widget sees and touches. */
 export type SelfServe =

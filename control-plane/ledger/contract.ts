@@ -9,7 +9,7 @@ import type { LeaseGrant, LeaseRequest } from "../../core/protocol/messages.ts";
 import type { Route, RouteTable } from "../../core/route.ts";
 import type { AuditFilter, AuditScope, AuditStretch } from "./audit-log.ts";
 import type { ListedOwner } from "./api-keys.ts";
-import type { Actor, CommandEnvelope, KeyFilter, Outcome, Refusal, SelfServe } from "./command.ts";
+import type { Actor, AdminRoles, CommandEnvelope, KeyFilter, Outcome, Refusal, SelfServe } from "./command.ts";
 import type { Denial } from "./denials.ts";
 import type { Ending } from "./ending-preview.ts";
 import type { EventFilter, LocalPlace, SubjectEvent } from "./event-walk.ts";
@@ -175,6 +175,8 @@ export interface LedgerContract {
   listApiKeyRequests(organizationId: string, status: string | undefined, walk: Walk): Promise<Slice<ApiKeyRequestView>>;
   /** The platform organization's cell: a caller of the control plane and who made it, and so on. */
   lineage(actor: Pick<Actor, "type" | "id">): Promise<Lineage>;
+  /** The platform organization's cell: of each platform key the roles of every admin in whose hands it may be. */
+  adminsBehind(keyIds: readonly string[]): Promise<Readonly<Record<string, readonly AdminRoles[]>>>;
   // Uses of keys
   /** Notes when secrets and permissions were last used, each only forward. */
   noteUses(uses: KeyUses): Promise<void>;

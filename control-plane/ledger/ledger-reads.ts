@@ -8,7 +8,7 @@ import { auditExportPage, auditSlice, auditStretch, type AuditFilter, type Audit
 import * as catalogue from "./catalogue.ts";
 import { previewRevocation } from "./bulk-revocation.ts";
 import { cellOfName } from "./cell-name.ts";
-import type { Actor, KeyFilter, SelfServe } from "./command.ts";
+import type { Actor, AdminRoles, KeyFilter, SelfServe } from "./command.ts";
 import { INSTALLATION } from "./concerned-organizations.ts";
 import type { LedgerContract } from "./contract.ts";
 import { previewEnding, type Ending } from "./ending-preview.ts";
@@ -21,8 +21,7 @@ import { keyRequestSlice, keyRequestView } from "./key-requests.ts";
 import { readEntries, verifyChain, type ChainCheck, type ChainPosition } from "./journal.ts";
 import { keyReview, keyReviewSlice, livePlatformKeys, type KeyReviewView, type ReviewTerms } from "./least-privilege.ts";
 import { applicableRole, applicableRoles, assignmentsOf } from "./organization-roles.ts";
-import { heldByActor, lineageOf } from "./platform-keys.ts";
-import { nonCompliantKeys } from "./policy-report.ts";
+import { adminsBehind, heldByActor, lineageOf } from "./platform-keys.ts";
 import { routeTableVersion, routeTableVersions } from "./route-table.ts";
 import * as selfServe from "./self-serve.ts";
 import * as tenancy from "./tenancy.ts";
@@ -36,7 +35,6 @@ import type {
   AuditEntryView,
   AuditExportLine,
   MembershipView,
-  NonCompliantKeyView,
   OrganizationView,
   PermissionView,
   RevocationPreview,
@@ -209,10 +207,6 @@ export abstract class LedgerReads extends DurableObject<LedgerEnv> {
     return tenancy.organizationView(this.sql, organizationId) && policyView(this.sql, organizationId);
   }
 
-  async nonCompliantApiKeys(organizationId: string, walk: Walk): Promise<Slice<NonCompliantKeyView>> {
-    return nonCompliantKeys(this.sql, organizationId, walk, Date.now());
-  }
-
   async apiKeyRequest(id: string): Promise<ApiKeyRequestView | null> {
     return keyRequestView(this.sql, id);
   }
@@ -223,6 +217,10 @@ export abstract class LedgerReads extends DurableObject<LedgerEnv> {
 
   async lineage(actor: Pick<Actor, "type" | "id">): Promise<Lineage> {
     return lineageOf(this.sql, actor);
+  }
+
+  async adminsBehind(keyIds: readonly string[]): Promise<Readonly<Record<string, readonly AdminRoles[]>>> {
+    return Object.fromEntries(keyIds.map((id) => [id, adminsBehind(this.sql, id)]));
   }
 
   async listKeyReviews(organizationId: string | undefined, terms: ReviewTerms, walk: Walk): Promise<Slice<KeyReviewView>> {

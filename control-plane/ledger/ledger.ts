@@ -4,6 +4,7 @@
  * receipts) until it has happened; it is set in the same event as the commit, so no crash can lose it.
  */
 import type { Resolution } from "../../core/ledger-reader.ts";
+import type { Slice, Walk } from "../../core/page.ts";
 import type { LeaseGrant, LeaseRequest } from "../../core/protocol/messages.ts";
 import { recordName } from "../../core/record.ts";
 import { ROUTES_RECORD_NAME, type RouteTable } from "../../core/route.ts";
@@ -26,13 +27,14 @@ import { KeySweeps } from "./key-sweeps.ts";
 import { noteUses, noteValidation, type KeyUses } from "./key-uses.ts";
 import { latestSeq } from "./journal.ts";
 import { externalIdIn, OtherCells } from "./other-cells.ts";
+import { nonCompliantKeys, platformKeysAmongCreators } from "./policy-report.ts";
 import { healPublication, nextPublicationAtMs, publishDue } from "./publications.ts";
 import { resolveToken } from "./resolve.ts";
 import { routeTable } from "./route-table.ts";
 import { migrate } from "./schema.ts";
 import { Transaction } from "./transaction.ts";
 import { takeEndedUsers, type EndedUser } from "./user-endings.ts";
-import type { ApiKeyView, ReceiptView } from "./view.ts";
+import type { ApiKeyView, NonCompliantKeyView, ReceiptView } from "./view.ts";
 import { WebhookOutbox, type Subscription } from "./webhook-outbox.ts";
 import { LedgerReads } from "./ledger-reads.ts";
 
@@ -110,7 +112,8 @@ export class Ledger extends LedgerReads implements LedgerContract {
 
   async #carryOut(envelope: CommandEnvelope): Promise<Outcome> {
     const objection = isRemembered(this.sql, envelope, Date.now()) ? null : await this.#otherCells.objectionTo(envelope);
-    const outcome: Outcome = objection ? { ok: false, refusal: objection } : execute(this.#storage, envelope, Date.now());
+    const known = objection ? envelope : await this.#otherCells.knowingAdmins(envelope);
+    const outcome: Outcome = objection ? { ok: false, refusal: objection } : execute(this.#storage, known, Date.now());
     if (outcome.ok) {
       this.#inForce.committed(outcome.seq);
       await this.#arm();
@@ -196,9 +199,16 @@ export class Ledger extends LedgerReads implements LedgerContract {
   }
 
   async rehearse(envelope: CommandEnvelope): Promise<Refusal | null> {
-    const refusal = rehearse(this.#storage, envelope, Date.now());
+    const known = await this.#otherCells.knowingAdmins(envelope);
+    const refusal = rehearse(this.#storage, known, Date.now());
     if (refusal?.violation) await this.#arm();
     return refusal;
+  }
+
+  async nonCompliantApiKeys(organizationId: string, walk: Walk): Promise<Slice<NonCompliantKeyView>> {
+    const creators = platformKeysAmongCreators(this.sql, organizationId, walk);
+    const admins = creators.length === 0 ? {} : await this.#otherCells.adminsBehind(creators);
+    return nonCompliantKeys(this.sql, organizationId, walk, { nowMs: Date.now(), admins });
   }
 
   async settleEvents(askedMs: number): Promise<number> {

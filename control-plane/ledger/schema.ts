@@ -255,6 +255,12 @@ export const MIGRATIONS: readonly (string | ((sql: SqlStorage) => void))[] = [
   `,
   // No list gets longer to make with what it does not show.
   WALK_INDEXES,
+  // Which roles admins had when they got a key's secret, and which request a key was made for. Of keys from before the roles are not known.
+  `
+  ALTER TABLE api_keys ADD COLUMN created_by_roles TEXT;
+  ALTER TABLE secret_receivers ADD COLUMN actor_roles TEXT;
+  CREATE INDEX api_key_requests_by_key ON api_key_requests (api_key_id) WHERE api_key_id IS NOT NULL;
+  `,
 ];
 
 /** Brings the cell's schema up to date. Call before anything else touches storage. */
