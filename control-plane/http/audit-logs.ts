@@ -8,6 +8,9 @@ import type { LedgerContract } from "../ledger/contract.ts";
 import { auditEntrySchema } from "../ledger/view.ts";
 import { recordAuditLogEvent } from "./audit-log-events.ts";
 import { AUDIT_EXPORTS } from "./audit-log-exports.ts";
+import { REQUESTED_EXPORTS } from "./audit-log-export-requests.ts";
+import { AUDIT_LOG_RETENTION } from "./audit-log-retention.ts";
+import { AUDIT_LOG_SCHEMAS } from "./audit-log-schemas.ts";
 import { endpoint, type Section } from "./endpoint.ts";
 import { actorId, isoInstant } from "./fields.ts";
 import { pageQuery } from "./query.ts";
@@ -74,6 +77,9 @@ export const auditLogs: Section = {
     ...AUDIT_EXPORTS,
 
     recordAuditLogEvent,
+    ...AUDIT_LOG_SCHEMAS,
+    ...REQUESTED_EXPORTS,
+    ...AUDIT_LOG_RETENTION,
   ],
 };
 

@@ -48,7 +48,7 @@ async function receive(
   const body = isRead ? {} : parseBody(text, endpoint.body ?? NO_FIELDS);
   const params = readPath(endpoint.path, c.req.param(), services.cells);
   const terms = isRead ? null : termsOf(services, request, caller.actor, text);
-  return { services, caller, params, query, body, terms };
+  return { services, caller, params, query, body, terms, origin: new URL(request.url).origin };
 }
 
 /** Admits the caller and counts the request, also if the caller lacks the permission; what is left of its limit goes into the answer. */
@@ -61,7 +61,8 @@ async function enter(services: Services, { access }: Endpoint, c: Context<AppEnv
   // Before the secret is looked at: it is for guessing that this limit is there.
   if (access === "bootstrap_secret") counted(limits.bootstrap.take(request.headers.get("cf-connecting-ip") ?? ""));
   const caller = await identify(services, access, request);
-  if (access !== "bootstrap_secret" && access !== "public") counted(limits.caller.take(nameOfCaller(caller.actor)));
+  if (access !== "bootstrap_secret" && access !== "public" && access !== "signed_url")
+    counted(limits.caller.take(nameOfCaller(caller.actor)));
   requireAccess(access, caller);
   services.platformKeyUses.note(caller, access);
   return caller;

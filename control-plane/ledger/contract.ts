@@ -8,6 +8,7 @@ import type { Slice, Walk } from "../../core/page.ts";
 import type { LeaseGrant, LeaseRequest } from "../../core/protocol/messages.ts";
 import type { Route, RouteTable } from "../../core/route.ts";
 import type { AuditFilter, AuditScope, AuditStretch } from "./audit-log.ts";
+import type { AuditLogExport } from "./audit-log-exports.ts";
 import type { ListedOwner } from "./api-keys.ts";
 import type { Actor, AdminRoles, CommandEnvelope, KeyFilter, Outcome, Refusal, SelfServe } from "./command.ts";
 import type { Denial } from "./denials.ts";
@@ -28,6 +29,8 @@ import type {
   EventView,
   AuditEntryView,
   AuditExportLine,
+  AuditLogActionView,
+  AuditLogSchemaView,
   MembershipView,
   NonCompliantKeyView,
   OrganizationView,
@@ -162,6 +165,16 @@ export interface LedgerContract {
   ): Promise<AuditStretch | null>;
   /** The next lines of an export after a seq, up to a seq; none at the end. */
   auditExportPage(scope: AuditScope, afterSeq: number, through: number): Promise<AuditExportLine[]>;
+  /** A version of the schema of an action of customers' own events; the home cell's. Null for an action that has none. */
+  auditLogSchema(action: string, version: number): Promise<AuditLogSchemaView | "unknown_version" | null>;
+  /** An action's schemas; the home cell's. */
+  listAuditLogSchemas(action: string, walk: Walk): Promise<Slice<AuditLogSchemaView>>;
+  /** Actions that have a schema; the home cell's. */
+  listAuditLogActions(walk: Walk): Promise<Slice<AuditLogActionView>>;
+  /** An export of an organization of this cell that was asked for. */
+  auditLogExport(id: string): Promise<AuditLogExport | null>;
+  /** For how many days an organization's own events are kept; null: as long as everything. */
+  customerEventRetention(organizationId: string): Promise<number | null>;
   /** Records that a known caller was refused something, or counts it where there is too much of that. */
   recordDenial(denial: Denial, organizations: readonly string[]): Promise<void>;
   // Policies on keys

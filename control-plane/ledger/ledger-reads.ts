@@ -5,11 +5,14 @@ import { boundedSlice, type Slice, type Walk } from "../../core/page.ts";
 import type { Route } from "../../core/route.ts";
 import * as apiKeys from "./api-keys.ts";
 import { auditExportPage, auditSlice, auditStretch, type AuditFilter, type AuditScope, type AuditStretch } from "./audit-log.ts";
+import { auditLogActionSlice, auditLogSchema, auditLogSchemaSlice } from "./audit-log-actions.ts";
+import { auditLogExport, type AuditLogExport } from "./audit-log-exports.ts";
 import * as catalogue from "./catalogue.ts";
 import { previewRevocation } from "./bulk-revocation.ts";
 import { cellOfName } from "./cell-name.ts";
 import type { Actor, AdminRoles, KeyFilter, SelfServe } from "./command.ts";
 import { INSTALLATION } from "./concerned-organizations.ts";
+import { customerEventRetentionDays } from "./customer-event-retention.ts";
 import type { LedgerContract } from "./contract.ts";
 import { previewEnding, type Ending } from "./ending-preview.ts";
 import { eventsAfter, eventSlice, type EventFilter, type LocalPlace, type SubjectEvent } from "./event-walk.ts";
@@ -34,6 +37,8 @@ import type {
   EventView,
   AuditEntryView,
   AuditExportLine,
+  AuditLogActionView,
+  AuditLogSchemaView,
   MembershipView,
   OrganizationView,
   PermissionView,
@@ -196,6 +201,26 @@ export abstract class LedgerReads extends DurableObject<LedgerEnv> {
 
   async auditExportPage(scope: AuditScope, afterSeq: number, through: number): Promise<AuditExportLine[]> {
     return auditExportPage(this.sql, scope, afterSeq, through);
+  }
+
+  async auditLogSchema(action: string, version: number): Promise<AuditLogSchemaView | "unknown_version" | null> {
+    return auditLogSchema(this.sql, action, version);
+  }
+
+  async listAuditLogSchemas(action: string, walk: Walk): Promise<Slice<AuditLogSchemaView>> {
+    return boundedSlice(auditLogSchemaSlice(this.sql, action, walk));
+  }
+
+  async listAuditLogActions(walk: Walk): Promise<Slice<AuditLogActionView>> {
+    return boundedSlice(auditLogActionSlice(this.sql, walk));
+  }
+
+  async auditLogExport(id: string): Promise<AuditLogExport | null> {
+    return auditLogExport(this.sql, id);
+  }
+
+  async customerEventRetention(organizationId: string): Promise<number | null> {
+    return customerEventRetentionDays(this.sql, organizationId);
   }
 
   async roleAssignments(slug: string): Promise<number> {

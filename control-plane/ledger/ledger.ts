@@ -16,6 +16,7 @@ import * as apiKeys from "./api-keys.ts";
 import { dropOldContent, nextDroppingAtMs } from "./audit-retention.ts";
 import { takeCatalogue } from "./catalogue-mirror.ts";
 import type { Actor, Command, CommandEnvelope, Outcome, Refusal } from "./command.ts";
+import { dropExpiredCustomerEvents, nextCustomerExpiryAtMs } from "./customer-event-retention.ts";
 import type { Catalogue, LedgerContract } from "./contract.ts";
 import { recordDenial, type Denial } from "./denials.ts";
 import { hasEndedOrganization, sweepEndedOrganization } from "./ended-organizations.ts";
@@ -166,6 +167,7 @@ export class Ledger extends LedgerReads implements LedgerContract {
       forgetOldReceipts(this.sql, Date.now() - COMMAND_KEPT_MS);
       this.#storage.transactionSync(() => sweepEndedOrganization(new Transaction(this.sql, Date.now(), SYSTEM)));
       this.#storage.transactionSync(() => dropOldContent(this.sql, this.#configuration.auditRetentionDays, Date.now()));
+      this.#storage.transactionSync(() => dropExpiredCustomerEvents(this.sql, Date.now()));
     } finally {
       await this.#arm();
     }
@@ -240,6 +242,7 @@ export class Ledger extends LedgerReads implements LedgerContract {
       nextPublicationAtMs(this.sql),
       nextForgettingAtMs(this.sql),
       nextDroppingAtMs(this.sql, this.#configuration.auditRetentionDays),
+      nextCustomerExpiryAtMs(this.sql),
       this.#otherCells.isBehind ? nowMs + MIRROR_RETRY_MS : null,
       this.#inForce.hasPending ? nowMs + RECEIPT_RETRY_MS : null,
       hasEndedOrganization(this.sql) ? nowMs : null,

@@ -81,13 +81,13 @@ export const userSchema = z
     object: z.literal("user"),
     id: idOf("user"),
     email: z.string(),
-    email_verified: z.boolean(),
+    email_verified: z.boolean().describe("As it was said. Nothing is decided by it."),
     first_name: z.string().nullable(),
     last_name: z.string().nullable(),
-    name: z.string().nullable(),
+    name: z.string().nullable().describe("As it was said, or else made of first and last name."),
     profile_picture_url: z.null(),
     last_sign_in_at: z.null(),
-    locale: z.null(),
+    locale: z.string().nullable().describe("BCP 47."),
     external_id: z.string().nullable(),
     metadata: z.record(z.string(), z.string()),
     ...dated,
@@ -354,10 +354,47 @@ export const auditEntrySchema = z
   .meta({ id: "AuditLogEntry" });
 export type AuditEntryView = View<typeof auditEntrySchema>;
 
+const metadataSchema = z.object({
+  type: z.literal("object"),
+  properties: z.record(z.string(), z.object({ type: z.enum(["string", "number", "boolean"]) })),
+});
+/** A schema of customers' own audit events of one action. */
+export const auditLogSchemaSchema = z
+  .object({
+    object: z.literal("audit_log_schema"),
+    id: idOf("audit_log_schema"),
+    version: z.number().int().describe("From 1; events say which they are of."),
+    targets: z.array(z.object({ type: z.string(), metadata: metadataSchema })),
+    actor: z.object({ metadata: metadataSchema }),
+    metadata: metadataSchema,
+    created_at: time,
+  })
+  .meta({ id: "AuditLogSchema" });
+export type AuditLogSchemaView = View<typeof auditLogSchemaSchema>;
+
+/** An action that has schemas, with the newest. */
+export const auditLogActionSchema = z
+  .object({ object: z.literal("audit_log_action"), id: idOf("audit_log_action"), name: z.string(), schema: auditLogSchemaSchema, ...dated })
+  .meta({ id: "AuditLogAction" });
+export type AuditLogActionView = View<typeof auditLogActionSchema>;
+
+/** An export of an organization's audit log, without the URL that it is fetched from. */
+export const auditLogExportSchema = z.object({
+  object: z.literal("audit_log_export"),
+  id: idOf("audit_log_export"),
+  state: z
+    .enum(["pending", "ready", "error"])
+    .describe(
+      "`ready` at once: it is made while it is fetched. `error`: what it is of has been dropped since. `pending` is the WorkOS API's.",
+    ),
+  ...dated,
+});
+export type AuditLogExportView = View<typeof auditLogExportSchema>;
+
 /** An entry as it is exported: with the salt that its digest covers, or without its content. */
 export type AuditExportLine =
   | (View<z.ZodObject<typeof auditContent>> & { readonly salt: string; readonly hash: string })
-  | { readonly seq: number; readonly content: "dropped" | "withheld"; readonly digest: string; readonly hash: string };
+  | { readonly seq: number; readonly content: "dropped" | "expired" | "withheld"; readonly digest: string; readonly hash: string };
 
 // The route table
 
