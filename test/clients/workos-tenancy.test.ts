@@ -35,7 +35,7 @@ describe("organizations and users", () => {
 
   it("keeps all that the SDK can say of a user, and takes it back", async () => {
     const made = await workos.userManagement.createUser({
-      email: "grace@example.com",
+      email: "rear-admiral@example.com",
       name: "Rear Admiral Hopper",
       firstName: "Grace",
       lastName: "Hopper",
