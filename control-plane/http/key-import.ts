@@ -1,16 +1,18 @@
-/** Taking over keys that were issued elsewhere. Ours. */
+/** Taking over keys that were issued elsewhere, one or many at a time. Ours. */
 import { z } from "zod";
 import { sha256Hex } from "../../core/digest.ts";
 import { directoryOf, foreignTokenId } from "../../core/foreign-token.ts";
 import { PLATFORM_ORGANIZATION_ID } from "../../core/identifier.ts";
 import { apiKeySchema } from "../ledger/view.ts";
-import { notFound } from "./api-error.ts";
+import { DeniedError, notFound } from "./api-error.ts";
 import { environmentOf, newKeySchema, ownerIn, usualIfAbsent } from "./create-api-key.ts";
 import { endpoint, type Section, type Services } from "./endpoint.ts";
+import type { ErrorCode } from "./error-catalogue.ts";
 import { shownText } from "./fields.ts";
 import { attributesOf } from "./key-fields.ts";
 import { mintKeyId } from "./mint.ts";
-import { created } from "./reply.ts";
+import type { Located } from "./path-parameters.ts";
+import { created, ok, type Committed } from "./reply.ts";
 import { rehearse, send, type Terms } from "./send.ts";
 
 const importedKeySchema = newKeySchema.extend({
@@ -21,8 +23,36 @@ const importedKeySchema = newKeySchema.extend({
   user_id: z.string().max(64).optional().describe("A member the key acts for; absent: the organization owns it."),
   obfuscated_value: shownText(64).default("(imported)").describe("How the key is shown."),
 });
+type ImportedKey = z.output<typeof importedKeySchema>;
 
-/** The endpoint that imports keys. */
+/** Keys in one call, and how many of them at once: each is three questions to cells. */
+const BATCH_MAX = 100;
+const AT_ONCE = 10;
+
+const batch = z.object({
+  api_keys: z
+    .array(importedKeySchema)
+    .min(1, "at least one")
+    .max(BATCH_MAX, `at most ${BATCH_MAX}`)
+    .refine((keys) => new Set(keys.map(({ sha256 }) => sha256)).size === keys.length, "each hash once"),
+});
+
+/** What became of one key of a batch. */
+const outcomeSchema = z.union([
+  z.object({ sha256: z.string(), api_key: apiKeySchema, error: z.null() }),
+  z.object({ sha256: z.string(), api_key: z.null(), error: z.object({ code: z.string(), message: z.string() }) }),
+]);
+
+const REFUSALS: readonly ErrorCode[] = [
+  "already_exists",
+  "permission_not_assignable",
+  "invalid_expiry",
+  "membership_not_active",
+  "organization_suspended",
+  "api_key_policy_violated",
+];
+
+/** The endpoints that import keys. */
 export const keyImport: Section = {
   title: "Imported keys",
   endpoints: [
@@ -36,40 +66,80 @@ export const keyImport: Section = {
       access: "portcullis:api_keys:write",
       body: importedKeySchema,
       replies: { 201: apiKeySchema },
-      errors: [
-        "already_exists",
-        "permission_not_assignable",
-        "invalid_expiry",
-        "membership_not_active",
-        "organization_suspended",
-        "api_key_policy_violated",
-      ],
+      errors: REFUSALS,
       handler: async ({ services, params: { organization_id }, body, terms }) => {
-        const { id: organizationId, cell } = organization_id;
-        if (organizationId === PLATFORM_ORGANIZATION_ID || !(await services.cells.ledger(cell).organization(organizationId)))
-          throw notFound("Organization that can have imported keys", organizationId);
-        const environment = environmentOf(services, body.environment);
-        const { sha256, user_id, obfuscated_value, name, permissions, expires_at, reason } = body;
-        const token_id = foreignTokenId(sha256);
-        const command = {
-          type: "create_api_key",
-          id: mintKeyId(services, cell),
-          owner: ownerIn(organizationId, user_id),
-          name,
-          permissions,
-          expires_at_ms: usualIfAbsent(expires_at),
-          minted: { token_id, sha256, obfuscated_value, environment },
-          attributes: attributesOf(body),
-          imported: true,
-        } as const;
-        const sending = { cell, terms, reason } as const;
-        await rehearse(services, command, sending);
-        await place(services, token_id, cell, terms);
-        return created(await send(services, command, sending));
+        await requireImportable(services, organization_id);
+        return created(await importKey(services, organization_id, body, terms));
+      },
+    }),
+
+    endpoint({
+      method: "POST",
+      path: "/organizations/:organization_id/api_keys/import_batch",
+      operationId: "importApiKeys",
+      summary: "Takes over up to 100 keys that were issued elsewhere",
+      description:
+        "Each is imported by itself: what became of it stands at its place in `data`, with `error` where it was refused. Whatever is malformed refuses the whole batch, and then nothing is imported. Sent again with its `Idempotency-Key`, what was imported is answered again, and the others are tried again.",
+      access: "portcullis:api_keys:write",
+      body: batch,
+      replies: { 200: z.object({ object: z.literal("list"), data: z.array(outcomeSchema) }) },
+      handler: async ({ services, params: { organization_id }, body: { api_keys }, terms }) => {
+        await requireImportable(services, organization_id);
+        for (const { environment } of api_keys) environmentOf(services, environment);
+        const data: z.output<typeof outcomeSchema>[] = [];
+        for (let at = 0; at < api_keys.length; at += AT_ONCE) {
+          const some = api_keys.slice(at, at + AT_ONCE);
+          data.push(
+            ...(await Promise.all(some.map((key) => outcomeOf(key, importKey(services, organization_id, key, forOne(terms, key)))))),
+          );
+        }
+        return ok({ object: "list" as const, data });
       },
     }),
   ],
 };
+
+async function requireImportable({ cells }: Services, { id, cell }: Located): Promise<void> {
+  if (id === PLATFORM_ORGANIZATION_ID || !(await cells.ledger(cell).organization(id)))
+    throw notFound("Organization that can have imported keys", id);
+}
+
+async function importKey(services: Services, { id, cell }: Located, key: ImportedKey, terms: Terms): Promise<Committed> {
+  const { sha256, user_id, obfuscated_value, name, permissions, expires_at, reason } = key;
+  const token_id = foreignTokenId(sha256);
+  const command = {
+    type: "create_api_key",
+    id: mintKeyId(services, cell),
+    owner: ownerIn(id, user_id),
+    name,
+    permissions,
+    expires_at_ms: usualIfAbsent(expires_at),
+    minted: { token_id, sha256, obfuscated_value, environment: environmentOf(services, key.environment) },
+    attributes: attributesOf(key),
+    imported: true,
+  } as const;
+  const sending = { cell, terms, reason } as const;
+  await rehearse(services, command, sending);
+  await place(services, token_id, cell, terms);
+  return send(services, command, sending);
+}
+
+/** What the ledger refused is the key's own matter; that it could not be asked is everybody's. */
+async function outcomeOf({ sha256 }: ImportedKey, imported: Promise<Committed>): Promise<z.output<typeof outcomeSchema>> {
+  try {
+    const { reply } = await imported;
+    return { sha256, api_key: apiKeySchema.parse(reply), error: null };
+  } catch (error) {
+    if (!(error instanceof DeniedError)) throw error;
+    return { sha256, api_key: null, error: { code: error.code, message: error.message } };
+  }
+}
+
+/** Each key of a batch is a command of its own, recognised when it comes again. */
+function forOne(terms: Terms, { sha256 }: ImportedKey): Terms {
+  const { repetition } = terms;
+  return { ...terms, repetition: { ...repetition, commandId: sha256Hex(`import ${sha256} ${repetition.commandId}`) } };
+}
 
 /**
  * Has the directory note where the key lives, before it lives there: a note of a key that was not made after all names nothing. But it
