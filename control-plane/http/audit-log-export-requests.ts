@@ -4,21 +4,18 @@
  */
 import { z } from "zod";
 import { isId, mintId, PLATFORM_ORGANIZATION_ID } from "../../core/identifier.ts";
-import { coversAny } from "../../core/permission.ts";
 import { CSV } from "../audit/csv.ts";
 import { auditStream } from "../audit/export.ts";
 import { isWanted } from "../audit/export-filter.ts";
-import { readExportToken, signExportToken, type ExportGrant } from "../audit/export-token.ts";
 import type { ExportFilter } from "../ledger/command.ts";
 import { auditLogExportSchema } from "../ledger/view.ts";
 import { invalid, notFound, unauthorized } from "./api-error.ts";
-import type { Caller } from "./caller.ts";
-import { endpoint, type Endpoint, type Services } from "./endpoint.ts";
+import { endpoint, type Endpoint } from "./endpoint.ts";
 import { given, isoInstant, plainText } from "./fields.ts";
 import { created, ok } from "./reply.ts";
 import { send } from "./send.ts";
+import { READING_PERMISSION, urlOfExport } from "./signed-export-url.ts";
 
-const READING_PERMISSION = "portcullis:audit_logs:read";
 const CSV_TYPE = "text/csv; charset=utf-8; header=present";
 
 const wanted = (lengthMax: number) =>
@@ -61,7 +58,7 @@ export const REQUESTED_EXPORTS: readonly Endpoint[] = [
       const id = mintId("audit_log_export", services.now(), services.randomBytes, cell);
       const filter: ExportFilter = given(filters);
       const done = await send(services, { type: "create_audit_log_export", id, organization_id, from_ms, to_ms, filter }, { cell, terms });
-      return created(done, { url: await urlOf(services, caller, String(done.reply["id"]), origin) });
+      return created(done, { url: await urlOfExport(services, caller, String(done.reply["id"]), origin) });
     },
   }),
 
@@ -76,7 +73,7 @@ export const REQUESTED_EXPORTS: readonly Endpoint[] = [
       const { id, cell } = audit_log_export_id;
       const found = await services.cells.ledger(cell).auditLogExport(id);
       if (!found) throw notFound("Audit log export", id);
-      return ok({ ...found.view, url: found.view.state === "ready" ? await urlOf(services, caller, id, origin) : null });
+      return ok({ ...found.view, url: found.view.state === "ready" ? await urlOfExport(services, caller, id, origin) : null });
     },
   }),
 
@@ -88,14 +85,11 @@ export const REQUESTED_EXPORTS: readonly Endpoint[] = [
     description:
       "With the `token` of the export's URL, and without any other credential. 401 once that has expired, or who asked for it may read the log no longer.",
     access: "signed_url",
-    query: z.object({ token: z.string().max(4_096).default("") }),
+    query: z.object({ token: z.string().default("") }),
     replies: { 200: { mediaType: CSV_TYPE } },
-    errors: ["unauthorized"],
-    handler: async ({ services, params: { audit_log_export_id }, query: { token } }) => {
+    handler: async ({ services: { cells }, caller, params: { audit_log_export_id } }) => {
       const { id, cell } = audit_log_export_id;
-      const { configuration, cells, now } = services;
-      const grant = await readExportToken(token, configuration.widgets.tokenKey, now());
-      if (grant?.exportId !== id || !(await mayStillRead(services, grant))) throw unauthorized();
+      if (caller.exportId !== id) throw unauthorized();
       const ledger = cells.ledger(cell);
       const found = await ledger.auditLogExport(id);
       if (found?.view.state !== "ready") throw notFound("Content of the audit log export", id);
@@ -113,17 +107,3 @@ export const REQUESTED_EXPORTS: readonly Endpoint[] = [
     },
   }),
 ];
-
-async function urlOf(services: Services, { actor, signedInUntilMs }: Caller, exportId: string, origin: string): Promise<string> {
-  const { configuration, now } = services;
-  const times = { nowMs: now(), endsByMs: signedInUntilMs };
-  const token = await signExportToken({ exportId, issuedBy: actor }, configuration.widgets.tokenKey, times);
-  return `${origin}/audit_logs/exports/${exportId}/audit_log.csv?token=${token}`;
-}
-
-/** A platform key may have lost the permission since. An admin is believed until their sign-in ends, and so is their URL. */
-async function mayStillRead({ cells }: Services, { issuedBy }: ExportGrant): Promise<boolean> {
-  if (issuedBy.type === "user") return true;
-  const platform = cells.ledger(cells.cellOf(PLATFORM_ORGANIZATION_ID));
-  return coversAny(await platform.heldByPlatformKey(issuedBy.id), READING_PERMISSION);
-}

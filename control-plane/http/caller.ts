@@ -14,6 +14,7 @@ import { KeysUnavailableError } from "../sign-in/key-set.ts";
 import { SignInRefusedError, type IdentityProvider } from "../sign-in/identity-provider.ts";
 import { ApiError, DeniedError, unauthorized } from "./api-error.ts";
 import type { Access, Services } from "./endpoint.ts";
+import { throughSignedUrl } from "./signed-export-url.ts";
 import { throughWidget } from "./widget-caller.ts";
 
 /** An admitted caller. */
@@ -23,13 +24,16 @@ export interface Caller {
   readonly permissions: readonly string[];
   /** When the sign-in of an admin ends, in ms since the epoch; nothing here can take it back before. Absent: for whom the ledger can be asked. */
   readonly signedInUntilMs?: number;
+  /** The export that a signed URL is of. */
+  readonly exportId?: string;
   /** The secret that a platform key was presented with, and its cell. */
   readonly secret?: { readonly tokenId: string; readonly cell: number };
 }
 
 /** Establishes who calls what has this access; 401 for whoever is nobody. */
 export async function identify(services: Services, access: Access, request: Request): Promise<Caller> {
-  if (access === "public" || access === "signed_url") return { actor: { type: "system", id: "anyone" }, permissions: [] };
+  if (access === "signed_url") return throughSignedUrl(services, request);
+  if (access === "public") return { actor: { type: "system", id: "anyone" }, permissions: [] };
   if (access === "bootstrap_secret") return knowingBootstrapSecret(services, bearerOf(request));
   if (isServedScope(access)) return throughWidget(services, access, bearerOf(request));
   return authenticate(services, request);

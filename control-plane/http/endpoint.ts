@@ -39,7 +39,7 @@ export type Method = "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
 
 /**
  * Who may call: holders of a platform permission, holders of any platform key, whoever knows the bootstrap secret, whoever was given a URL that is
- * signed (the handler verifies it, for it knows what the URL is of), anyone; or a widget whose token has a scope.
+ * signed (of what, the handler looks), anyone; or a widget whose token has a scope.
  */
 export type Access = PlatformPermission | "any_platform_key" | "bootstrap_secret" | "signed_url" | "public" | ServedScope;
 

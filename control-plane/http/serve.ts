@@ -61,8 +61,7 @@ async function enter(services: Services, { access }: Endpoint, c: Context<AppEnv
   // Before the secret is looked at: it is for guessing that this limit is there.
   if (access === "bootstrap_secret") counted(limits.bootstrap.take(request.headers.get("cf-connecting-ip") ?? ""));
   const caller = await identify(services, access, request);
-  if (access !== "bootstrap_secret" && access !== "public" && access !== "signed_url")
-    counted(limits.caller.take(nameOfCaller(caller.actor)));
+  if (access !== "bootstrap_secret" && access !== "public") counted(limits.caller.take(nameOfCaller(caller.actor)));
   requireAccess(access, caller);
   services.platformKeyUses.note(caller, access);
   return caller;
