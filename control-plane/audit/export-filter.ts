@@ -2,7 +2,7 @@
 import { customerEntryType, CUSTOMER_PREFIX, objectKindOf } from "../../core/event.ts";
 import type { CustomerEvent } from "../ledger/customer-events.ts";
 import type { ExportFilter } from "../ledger/command.ts";
-import type { AuditExportLine } from "../ledger/view.ts";
+import type { AuditExportLine } from "../ledger/audit-view.ts";
 
 /** What a filter looks at. */
 interface Seen {

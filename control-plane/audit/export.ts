@@ -4,7 +4,7 @@
  */
 import type { AuditScope, AuditStretch } from "../ledger/audit-log.ts";
 import type { LedgerContract } from "../ledger/contract.ts";
-import type { AuditExportLine } from "../ledger/view.ts";
+import type { AuditExportLine } from "../ledger/audit-view.ts";
 
 /** What is exported, from where. */
 export interface AuditExport {

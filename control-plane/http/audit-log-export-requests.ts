@@ -8,7 +8,7 @@ import { CSV } from "../audit/csv.ts";
 import { auditStream } from "../audit/export.ts";
 import { isWanted } from "../audit/export-filter.ts";
 import type { ExportFilter } from "../ledger/command.ts";
-import { auditLogExportSchema } from "../ledger/view.ts";
+import { auditLogExportSchema } from "../ledger/audit-view.ts";
 import { invalid, notFound, unauthorized } from "./api-error.ts";
 import { endpoint, type Endpoint } from "./endpoint.ts";
 import { given, isoInstant, plainText } from "./fields.ts";

@@ -3,7 +3,7 @@ import { z } from "zod";
 import type { AuditEventSchema, MetadataSchema } from "../../core/audit/event-schema.ts";
 import { HOME_CELL, mintId } from "../../core/identifier.ts";
 import { assemblePage, walkOf } from "../../core/page.ts";
-import { auditLogActionSchema, auditLogSchemaSchema } from "../ledger/view.ts";
+import { auditLogActionSchema, auditLogSchemaSchema } from "../ledger/audit-view.ts";
 import { notFound } from "./api-error.ts";
 import { endpoint, type Endpoint } from "./endpoint.ts";
 import { plainText } from "./fields.ts";

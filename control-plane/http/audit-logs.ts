@@ -5,7 +5,7 @@ import { assemblePage, walkOf, type PageRequest } from "../../core/page.ts";
 import type { AuditFilter, AuditScope } from "../ledger/audit-log.ts";
 import { INSTALLATION } from "../ledger/concerned-organizations.ts";
 import type { LedgerContract } from "../ledger/contract.ts";
-import { auditEntrySchema } from "../ledger/view.ts";
+import { auditEntrySchema } from "../ledger/audit-view.ts";
 import { recordAuditLogEvent } from "./audit-log-events.ts";
 import { AUDIT_EXPORTS } from "./audit-log-exports.ts";
 import { REQUESTED_EXPORTS } from "./audit-log-export-requests.ts";

@@ -42,7 +42,7 @@ export const users: Section = {
       replies: { 201: userSchema },
       errors: ["user_already_exists", "external_id_already_used"],
       handler: async ({ services, body, terms }) => {
-        const { email, external_id, metadata: notes, ...said } = kept(body);
+        const { email, external_id, metadata: notes, ...said } = body;
         const id = mintId("user", services.now(), services.randomBytes);
         const command = { type: "create_user", id, email, external_id, metadata: notes, ...given(said) } as const;
         return created(await send(services, command, { cell: HOME_CELL, terms, codes: { already_exists: "user_already_exists" } }));
@@ -97,7 +97,7 @@ export const users: Section = {
       replies: { 200: userSchema },
       errors: ["user_already_exists", "external_id_already_used", "too_much_metadata"],
       handler: async ({ services, params, body, terms }) => {
-        const command = { type: "update_user", id: params.user_id, ...given(kept(body)) } as const;
+        const command = { type: "update_user", id: params.user_id, ...given(body) } as const;
         return settled(await send(services, command, { cell: HOME_CELL, terms, codes: { already_exists: "user_already_exists" } }));
       },
     }),
@@ -159,11 +159,6 @@ export const users: Section = {
     }),
   ],
 };
-
-/** Without what is there only to be refused. */
-function kept<Body extends z.output<typeof userChange>>({ password: _, password_hash: __, password_hash_type: ___, ...body }: Body) {
-  return body;
-}
 
 async function user({ cells }: Services, id: string): Promise<UserView> {
   const found = await cells.home().user(id);

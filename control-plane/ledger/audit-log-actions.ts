@@ -4,7 +4,7 @@ import type { Slice, Walk } from "../../core/page.ts";
 import type { Command } from "./command.ts";
 import { isoTime } from "./iso-time.ts";
 import { refuse, type Transaction } from "./transaction.ts";
-import type { AuditLogActionView, AuditLogSchemaView } from "./view.ts";
+import type { AuditLogActionView, AuditLogSchemaView } from "./audit-view.ts";
 import { walkTable } from "./walk-table.ts";
 
 const ACTIONS_MAX = 1_000;

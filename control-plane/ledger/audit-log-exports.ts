@@ -9,7 +9,7 @@ import { expiredThrough, haveCustomerEventsExpired } from "./customer-event-rete
 import { isoTime } from "./iso-time.ts";
 import { droppedThrough } from "./journal.ts";
 import { refuse, type Transaction } from "./transaction.ts";
-import type { AuditLogExportView } from "./view.ts";
+import type { AuditLogExportView } from "./audit-view.ts";
 
 interface ExportRow extends Record<string, SqlStorageValue> {
   id: string;

@@ -7,7 +7,7 @@ import { auditId, placeOfAuditId, type AuditIdPrefix, type AuditPlace } from "..
 import type { Slice, Walk } from "../../core/page.ts";
 import { isoTime } from "./iso-time.ts";
 import { CHAIN_OF, droppedThrough, type ChainPosition, type EntryRow, type Journal } from "./journal.ts";
-import type { AuditEntryView, AuditExportLine } from "./view.ts";
+import type { AuditEntryView, AuditExportLine } from "./audit-view.ts";
 
 /** What is asked for; times in ms since the epoch, both included. */
 export interface AuditFilter {

@@ -20,6 +20,7 @@ import type { PolicyLayer } from "./key-policies.ts";
 import type { KeyReviewView, ReviewTerms } from "./least-privilege.ts";
 import type { MembershipFilter } from "./tenancy.ts";
 import type { EndedUser } from "./user-endings.ts";
+import type { AuditEntryView, AuditExportLine, AuditLogActionView, AuditLogSchemaView } from "./audit-view.ts";
 import type {
   ApiKeyPolicyView,
   ApiKeyRequestView,
@@ -27,10 +28,6 @@ import type {
   EndingPreviewView,
   EntryView,
   EventView,
-  AuditEntryView,
-  AuditExportLine,
-  AuditLogActionView,
-  AuditLogSchemaView,
   MembershipView,
   NonCompliantKeyView,
   OrganizationView,

@@ -5,11 +5,11 @@
 import { z } from "zod";
 import type { UntoldEntryType } from "../../core/event.ts";
 import { quoteId } from "../../core/identifier.ts";
+import { auditLogSchemaSchema } from "./audit-view.ts";
 import {
   apiKeyPolicySchema,
   apiKeyRequestSchema,
   apiKeySchema,
-  auditLogSchemaSchema,
   eventSchema,
   membershipSchema,
   organizationRoleInEventsSchema,

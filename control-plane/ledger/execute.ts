@@ -4,7 +4,7 @@ import { createAuditLogSchema } from "./audit-log-actions.ts";
 import { createAuditLogExport } from "./audit-log-exports.ts";
 import * as catalogue from "./catalogue-commands.ts";
 import type { Command, CommandEnvelope, Outcome, Refusal } from "./command.ts";
-import { setCustomerEventRetention } from "./customer-event-retention.ts";
+import { setCustomerEventRetention } from "./customer-event-retention-command.ts";
 import { recordCustomerEvent } from "./customer-events.ts";
 import { latestSeq } from "./journal.ts";
 import * as keyRequests from "./key-request-commands.ts";

@@ -28,6 +28,7 @@ import { adminsBehind, heldByActor, lineageOf } from "./platform-keys.ts";
 import { routeTableVersion, routeTableVersions } from "./route-table.ts";
 import * as selfServe from "./self-serve.ts";
 import * as tenancy from "./tenancy.ts";
+import type { AuditEntryView, AuditExportLine, AuditLogActionView, AuditLogSchemaView } from "./audit-view.ts";
 import type {
   ApiKeyPolicyView,
   ApiKeyRequestView,
@@ -35,10 +36,6 @@ import type {
   EndingPreviewView,
   EntryView,
   EventView,
-  AuditEntryView,
-  AuditExportLine,
-  AuditLogActionView,
-  AuditLogSchemaView,
   MembershipView,
   OrganizationView,
   PermissionView,

@@ -98,7 +98,7 @@ describe("a schema", () => {
       callControlPlane(installation.adminKey, "POST", "/audit_logs/actions/twice.sent/schemas", SCHEMA, { "Idempotency-Key": "schema" });
     expect((await again()).body).toEqual((await again()).body);
     const [one, other] = await Promise.all([define("twice.sent"), define("twice.sent")]);
-    expect([one.body["version"], other.body["version"]].toSorted()).toEqual([2, 3]);
+    expect(new Set([one.body["version"], other.body["version"]])).toEqual(new Set([2, 3]));
   });
 
   it("is listed, with all versions by action, and each action with its newest", async () => {
