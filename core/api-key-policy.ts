@@ -12,6 +12,8 @@ export const DAY_MS = 86_400_000;
 const days = z.number().int("must be whole days").min(1, "must be a day at least").max(3_650, "at most 3650 days");
 const number = z.number().int("must be a whole number").min(0, "must be 0 or more").max(1_000_000, "at most 1000000");
 const roles = z.array(roleSlug).max(100, "at most 100 roles");
+/** Values of the claim that holds admins' roles: what they look like is up to the identity provider. */
+const adminRoles = z.array(z.string().min(1, "must not be empty").max(255, "at most 255 characters")).max(100, "at most 100 roles");
 
 /** The fields of a policy. `networkList` is how lists of networks are read, or described. */
 export function policyFields<Networks extends z.ZodType<string[]>>(networkList: Networks) {
@@ -20,6 +22,12 @@ export function policyFields<Networks extends z.ZodType<string[]>>(networkList: 
       .nullable()
       .describe("Roles whose members make keys of the organization through a widget; null: every role that has the widget's scope."),
     user_key_owner_roles: roles.nullable().describe("Roles whose members get keys of their own, whoever makes them; null: every role."),
+    organization_key_admin_roles: adminRoles
+      .nullable()
+      .describe(
+        "Roles at the operator's identity provider whose admins get secrets of the organization's keys over the API; null: every role.",
+      ),
+    user_key_admin_roles: adminRoles.nullable().describe("Roles whose admins get secrets of users' keys over the API; null: every role."),
     organization_key_lifetime_days_max: days.nullable().describe("Longest life of a key of the organization; null: any."),
     organization_key_lifetime_days_default: days.nullable().describe("Its life where none is asked for; null: the longest."),
     user_key_lifetime_days_max: days.nullable().describe("Longest life of a user's key; null: any."),
@@ -57,6 +65,8 @@ export type PolicyField = keyof ApiKeyPolicy;
 export const UNLIMITED: ApiKeyPolicy = {
   organization_key_creator_roles: null,
   user_key_owner_roles: null,
+  organization_key_admin_roles: null,
+  user_key_admin_roles: null,
   organization_key_lifetime_days_max: null,
   organization_key_lifetime_days_default: null,
   user_key_lifetime_days_max: null,

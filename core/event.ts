@@ -53,7 +53,7 @@ const SILENT_ENTRIES = ["catalogue.mirrored", "api_key.placed"] as const;
 const RENAMED_ENTRIES = { "installation.bootstrapped": "api_key.created" } as const;
 
 /** What begins the type of an entry that records a customer's own event, and no name of an event. */
-const CUSTOMER_PREFIX = "customer.";
+export const CUSTOMER_PREFIX = "customer.";
 
 /** Type of an entry that records a customer's own event. */
 type CustomerEntryType = `${typeof CUSTOMER_PREFIX}${string}`;

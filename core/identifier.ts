@@ -20,6 +20,9 @@ export type IdPrefix =
   | "we"
   | "audit_log_entry"
   | "audit_log_denial"
+  | "audit_log_action"
+  | "audit_log_schema"
+  | "audit_log_export"
   | "api_key_request";
 
 /** Cell of what belongs to the whole installation: users, permissions, roles, routes. */

@@ -60,6 +60,7 @@ const OTHER_NEEDS: Readonly<Record<string, string>> = {
   public: "nothing",
   any_platform_key: "any platform key",
   bootstrap_secret: "the bootstrap secret",
+  signed_url: "a signed URL, for ten minutes",
 };
 
 function needOf({ access }: Endpoint): string {

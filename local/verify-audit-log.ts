@@ -42,6 +42,7 @@ class Verification {
   last = { seq: 0, hash: "" };
   entries = 0;
   dropped = 0;
+  expired = 0;
   withheld = 0;
   latestAt = "";
   headSeq: number | undefined;
@@ -110,6 +111,7 @@ class Verification {
     if (content === "dropped" && this.latestAt !== "")
       throw new Broken(`the content of entry ${seq} is gone, although that of an older one is there: it was taken out`);
     if (content === "dropped") this.dropped += 1;
+    else if (content === "expired" && this.chain !== "denials") this.expired += 1;
     else if (content === "withheld" && this.chain.startsWith("organization ")) this.withheld += 1;
     else throw new Broken(`entry ${seq} is without its content for no reason there is`);
     return digest;
@@ -135,7 +137,7 @@ class Verification {
     if (!this.isEnded) throw new Broken(`the file breaks off after entry ${this.last.seq}: its end is missing`);
     if (this.head !== undefined && this.headSeq === undefined)
       throw new Broken("the hash that you noted is not in this file: entries were cut off or rewritten, or it is of another chain or time");
-    const { chain, cell, begin, last, entries, dropped, withheld } = this;
+    const { chain, cell, begin, last, entries, dropped, expired, withheld } = this;
     return [
       `The chain holds: ${entries} entries of '${chain}', after ${begin.seq} up to ${last.seq} (of cell ${JSON.stringify(cell)}, as the header says).`,
       `Head: ${last.hash}`,
@@ -145,6 +147,11 @@ class Verification {
           ]
         : []),
       ...(dropped > 0 ? [`${dropped} entries, the oldest, are without content: it was dropped when its time was up.`] : []),
+      ...(expired > 0
+        ? [
+            `${expired} entries are without content, said to be customers' own events that an organization keeps for a shorter time. The chain shows that they were there, not what they said, nor that they were such events: an export from before does.`,
+          ]
+        : []),
       ...(withheld > 0 ? [`${withheld} entries are without content because they concern other organizations as well.`] : []),
       this.#verdict(),
     ];

@@ -2,7 +2,7 @@
  * The export for people and spreadsheets (RFC 4180). Every field is quoted, and one that a spreadsheet would take for a formula
  * begins with an apostrophe, so the fields are not exactly what the ledger has: what is to be verified is NDJSON.
  */
-import type { AuditExportLine } from "../ledger/view.ts";
+import type { AuditExportLine } from "../ledger/audit-view.ts";
 import type { ExportFormat } from "./export.ts";
 
 const COLUMNS = ["cell", "seq", "at", "actor_type", "actor_id", "type", "subject", "organizations", "payload", "hash"] as const;

@@ -4,7 +4,7 @@
  */
 import type { AuditScope, AuditStretch } from "../ledger/audit-log.ts";
 import type { LedgerContract } from "../ledger/contract.ts";
-import type { AuditExportLine } from "../ledger/view.ts";
+import type { AuditExportLine } from "../ledger/audit-view.ts";
 
 /** What is exported, from where. */
 export interface AuditExport {
@@ -12,6 +12,8 @@ export interface AuditExport {
   readonly cell: number;
   readonly scope: AuditScope;
   readonly stretch: AuditStretch;
+  /** Which lines are written; absent: all. What can be verified has all. */
+  readonly isWanted?: (line: AuditExportLine) => boolean;
 }
 
 /** A form that exports have. */
@@ -26,7 +28,7 @@ export interface ExportFormat {
 
 /** The export in a format, in UTF-8. */
 export function auditStream(exported: AuditExport, format: ExportFormat): ReadableStream<Uint8Array> {
-  const { ledger, scope, stretch } = exported;
+  const { ledger, scope, stretch, isWanted = () => true } = exported;
   const encoder = new TextEncoder();
   let last = stretch.after;
   let lines = 0;
@@ -41,7 +43,8 @@ export function auditStream(exported: AuditExport, format: ExportFormat): Readab
         if (end) {
           last = { seq: end.seq, hash: end.hash };
           lines += page.length;
-          controller.enqueue(encoder.encode(page.map((line) => format.line(line, exported)).join("")));
+          const written = page.filter(isWanted).map((line) => format.line(line, exported));
+          if (written.length > 0) controller.enqueue(encoder.encode(written.join("")));
         }
         if (last.seq < stretch.through) {
           if (!end) throw new Error("the log ends before its end");

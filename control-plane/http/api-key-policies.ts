@@ -89,7 +89,7 @@ export const apiKeyPolicies: Section = {
       operationId: "listNonCompliantApiKeys",
       summary: "Lists the keys that the policy would not allow to be made as they are",
       description:
-        "They are from before the policy, and go on until somebody ends them. Life and networks are looked at. A page looks at 1,000 keys, so that it can be short or empty: go on while there is a cursor.",
+        "They are from before the policy, or before somebody had another role, and go on until somebody ends them. Looked at are life, networks, the roles of owner and creator, and approvals. A page looks at 1,000 keys, so that it can be short or empty: go on while there is a cursor.",
       access: "portcullis:api_keys:read",
       query: pageQuery("api_key"),
       replies: { 200: pageOf(nonCompliantKeySchema) },

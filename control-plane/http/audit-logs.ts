@@ -5,9 +5,12 @@ import { assemblePage, walkOf, type PageRequest } from "../../core/page.ts";
 import type { AuditFilter, AuditScope } from "../ledger/audit-log.ts";
 import { INSTALLATION } from "../ledger/concerned-organizations.ts";
 import type { LedgerContract } from "../ledger/contract.ts";
-import { auditEntrySchema } from "../ledger/view.ts";
+import { auditEntrySchema } from "../ledger/audit-view.ts";
 import { recordAuditLogEvent } from "./audit-log-events.ts";
 import { AUDIT_EXPORTS } from "./audit-log-exports.ts";
+import { REQUESTED_EXPORTS } from "./audit-log-export-requests.ts";
+import { AUDIT_LOG_RETENTION } from "./audit-log-retention.ts";
+import { AUDIT_LOG_SCHEMAS } from "./audit-log-schemas.ts";
 import { endpoint, type Section } from "./endpoint.ts";
 import { actorId, isoInstant } from "./fields.ts";
 import { pageQuery } from "./query.ts";
@@ -74,6 +77,9 @@ export const auditLogs: Section = {
     ...AUDIT_EXPORTS,
 
     recordAuditLogEvent,
+    ...AUDIT_LOG_SCHEMAS,
+    ...REQUESTED_EXPORTS,
+    ...AUDIT_LOG_RETENTION,
   ],
 };
 

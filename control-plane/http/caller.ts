@@ -14,6 +14,7 @@ import { KeysUnavailableError } from "../sign-in/key-set.ts";
 import { SignInRefusedError, type IdentityProvider } from "../sign-in/identity-provider.ts";
 import { ApiError, DeniedError, unauthorized } from "./api-error.ts";
 import type { Access, Services } from "./endpoint.ts";
+import { throughSignedUrl } from "./signed-export-url.ts";
 import { throughWidget } from "./widget-caller.ts";
 
 /** An admitted caller. */
@@ -21,12 +22,15 @@ export interface Caller {
   /** In whose name entries are made. */
   readonly actor: Actor;
   readonly permissions: readonly string[];
+  /** The export that a signed URL is of. */
+  readonly exportId?: string;
   /** The secret that a platform key was presented with, and its cell. */
   readonly secret?: { readonly tokenId: string; readonly cell: number };
 }
 
 /** Establishes who calls what has this access; 401 for whoever is nobody. */
 export async function identify(services: Services, access: Access, request: Request): Promise<Caller> {
+  if (access === "signed_url") return throughSignedUrl(services, request);
   if (access === "public") return { actor: { type: "system", id: "anyone" }, permissions: [] };
   if (access === "bootstrap_secret") return knowingBootstrapSecret(services, bearerOf(request));
   if (isServedScope(access)) return throughWidget(services, access, bearerOf(request));
@@ -35,7 +39,7 @@ export async function identify(services: Services, access: Access, request: Requ
 
 /** 403 unless the caller holds the permission or the scope, where the access is one. */
 export function requireAccess(access: Access, { actor, permissions }: Caller): void {
-  if (access === "public" || access === "bootstrap_secret" || access === "any_platform_key") return;
+  if (access === "public" || access === "signed_url" || access === "bootstrap_secret" || access === "any_platform_key") return;
   if (isServedScope(access) ? opens(permissions, access) : coversAny(permissions, access)) return;
   const message = `This call needs the permission '${access}', which you do not have.`;
   throw new DeniedError(actor, "request.denied", "insufficient_permissions", message, { missing_permissions: [access] });

@@ -38,10 +38,10 @@ export interface Services {
 export type Method = "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
 
 /**
- * Who may call: holders of a platform permission, holders of any platform key, whoever knows the bootstrap secret, anyone; or a widget whose
- * token has a scope.
+ * Who may call: holders of a platform permission, holders of any platform key, whoever knows the bootstrap secret, whoever was given a URL that is
+ * signed (of what, the handler looks), anyone; or a widget whose token has a scope.
  */
-export type Access = PlatformPermission | "any_platform_key" | "bootstrap_secret" | "public" | ServedScope;
+export type Access = PlatformPermission | "any_platform_key" | "bootstrap_secret" | "signed_url" | "public" | ServedScope;
 
 /** A request that has passed the door: the caller may make it, and all it carries has been parsed. */
 export interface Call<Verb, Path extends string, Query, Body> {
@@ -50,6 +50,8 @@ export interface Call<Verb, Path extends string, Query, Body> {
   readonly params: PathValues<Path>;
   readonly query: Query;
   readonly body: Body;
+  /** Where the caller found us: scheme and host. */
+  readonly origin: string;
   /** For commands; null for GET. */
   readonly terms: Verb extends "GET" ? null : Terms;
 }

@@ -19,6 +19,11 @@ export const ERRORS = {
     meaning: "A range of time ends before it begins: `range_start` is after `range_end`, or after now where that is when the range ends.",
     remedy: "Swap the two, or leave one out.",
   },
+  invalid_audit_log_event: {
+    status: 400,
+    meaning: "The event is not as the schema of its action says; `errors` names each member.",
+    remedy: "Mend what `errors` names, or send the `version` of the schema that the event is as.",
+  },
   missing_user_id_or_organization_id: {
     status: 400,
     meaning: "Memberships were asked for without saying whose.",
@@ -234,8 +239,8 @@ export const ERRORS = {
   },
   catalogue_limit: {
     status: 409,
-    meaning: "There are as many permissions, or roles, as there may be.",
-    remedy: "Delete those that are not needed; a wildcard stands for many permissions.",
+    meaning: "There are as many permissions, or roles, or actions of audit events or schemas of one, as there may be.",
+    remedy: "Delete those that are not needed; a wildcard stands for many permissions. Actions and schemas stay: use those there are.",
   },
   // Policies on keys, and requests
   api_key_policy_violated: {

@@ -24,6 +24,19 @@ export function shownText(lengthMax: number) {
 /** A name shown to people. */
 export const displayName = shownText(255);
 
+/** A language, as BCP 47 names it, in its canonical form. */
+export const languageTag = z
+  .string()
+  .max(35, "at most 35 characters")
+  .transform((text, context) => {
+    try {
+      return Intl.getCanonicalLocales(text)[0] ?? z.NEVER;
+    } catch {
+      context.addIssue({ code: "custom", message: "must be a language tag, like 'en' or 'de-AT'" });
+      return z.NEVER;
+    }
+  });
+
 const externalIdText = z
   .string()
   .min(1, "must not be empty")
@@ -58,6 +71,20 @@ export const metadata = z.record(metadataName, metadataValue).refine(notTooMany,
 
 /** What is to be merged into the notes; null takes a name away. */
 export const metadataChange = z.record(metadataName, metadataValue.nullable()).refine(notTooMany, TOO_MANY).optional();
+
+/** What has happened in a customer's product. */
+export const auditAction = z
+  .string()
+  .max(100, "at most 100 characters")
+  .regex(/^[A-Za-z0-9][A-Za-z0-9._:-]*$/, "letters, digits, '.', '_', '-', ':'");
+
+/** A text that is kept as it is: no control characters and no halves of characters. Some are looked up by, and must come out of the database as they went in. */
+export function plainText(lengthMax: number) {
+  return z
+    .string()
+    .max(lengthMax, `at most ${lengthMax} characters`)
+    .regex(/^[^\p{Cc}\p{Cs}]+$/u, "must not be empty nor hold control characters or halves of characters");
+}
 
 /** Why something is done, in the caller's words; kept in the ledger's entry. At most 500 characters. */
 export const reason = shownText(500).optional();

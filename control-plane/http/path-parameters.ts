@@ -5,6 +5,7 @@
 import { cellOfId, isId, PLATFORM_ORGANIZATION_ID, type IdPrefix } from "../../core/identifier.ts";
 import type { Cells } from "../cells.ts";
 import { notFound } from "./api-error.ts";
+import { auditAction } from "./fields.ts";
 
 /** An id with the cell that its record lives in. */
 export interface Located {
@@ -70,6 +71,13 @@ export const PATH_PARAMETERS = {
   webhook_endpoint_id: plainId("we", "Webhook endpoint"),
   event_id: plainId("event", "Event"),
   api_key_request_id: locatedById("api_key_request", "API key request"),
+  audit_log_export_id: locatedById("audit_log_export", "Audit log export"),
+  audit_log_action: {
+    kind: "Audit log action",
+    description: "Name of an action of customers' own audit events.",
+    example: "document.shared",
+    parse: (text: string) => (auditAction.safeParse(text).success ? text : undefined),
+  } satisfies PathParameter<string>,
   route_table_version: {
     kind: "Version of the route table",
     description: "Number of a version of the route table.",
@@ -117,7 +125,12 @@ function locatedById(prefix: IdPrefix, kind: string): PathParameter<Located> {
     const cell = cellOfId(prefix, id, cells.count);
     return cell === undefined ? undefined : { id, cell };
   };
-  return { kind, description: `Id of an ${kind.replace(/^O/, "o")}.`, example: `${prefix}_${ULID_EXAMPLE}`, parse };
+  return {
+    kind,
+    description: `Id of an ${kind.replace(/^(?=[OA][a-z])./, (first) => first.toLowerCase())}.`,
+    example: `${prefix}_${ULID_EXAMPLE}`,
+    parse,
+  };
 }
 
 /** An id that says nothing of a cell. */

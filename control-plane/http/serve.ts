@@ -48,7 +48,7 @@ async function receive(
   const body = isRead ? {} : parseBody(text, endpoint.body ?? NO_FIELDS);
   const params = readPath(endpoint.path, c.req.param(), services.cells);
   const terms = isRead ? null : termsOf(services, request, caller.actor, text);
-  return { services, caller, params, query, body, terms };
+  return { services, caller, params, query, body, terms, origin: new URL(request.url).origin };
 }
 
 /** Admits the caller and counts the request, also if the caller lacks the permission; what is left of its limit goes into the answer. */

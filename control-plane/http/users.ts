@@ -6,28 +6,27 @@ import { apiKeySchema, userSchema, type UserView } from "../ledger/view.ts";
 import { notFound } from "./api-error.ts";
 import { createApiKey, createdApiKeySchema, newKeySchema } from "./create-api-key.ts";
 import { endpoint, type Section, type Services } from "./endpoint.ts";
-import { displayName, externalId, externalIdChange, given, metadata, metadataChange, reason } from "./fields.ts";
+import { displayName, externalId, externalIdChange, given, languageTag, metadata, metadataChange, reason } from "./fields.ts";
 import { pageQuery, unsupportedFilter } from "./query.ts";
 import { created, ended, ENDED, ok, pageOf, settled } from "./reply.ts";
 import { send } from "./send.ts";
 
-const optionalName = displayName.nullish().transform((name) => name ?? null);
 const emailAddress = z.email("must be an e-mail address").max(254);
-const newUser = z.object({
-  email: emailAddress,
-  first_name: optionalName,
-  last_name: optionalName,
-  external_id: externalId,
-  metadata: metadata.default({}),
-});
-const nameChange = displayName.nullable().optional();
-const userChange = z.object({
-  email: emailAddress.optional(),
-  first_name: nameChange,
-  last_name: nameChange,
-  external_id: externalIdChange,
-  metadata: metadataChange,
-});
+const name = displayName.nullable().optional();
+/** Nobody signs in here, so whoever sends a password thinks that it is kept. */
+const notKept = z.never({ error: "is not kept: users do not sign in here" }).optional();
+const profile = {
+  email_verified: z.boolean().optional(),
+  first_name: name,
+  last_name: name,
+  name: name.describe("Null or absent: first and last name make it."),
+  locale: languageTag.nullable().optional(),
+  password: notKept,
+  password_hash: notKept,
+  password_hash_type: notKept,
+} as const;
+const newUser = z.object({ email: emailAddress, ...profile, external_id: externalId, metadata: metadata.default({}) });
+const userChange = z.object({ email: emailAddress.optional(), ...profile, external_id: externalIdChange, metadata: metadataChange });
 
 /** Endpoints on users. */
 export const users: Section = {
@@ -43,7 +42,9 @@ export const users: Section = {
       replies: { 201: userSchema },
       errors: ["user_already_exists", "external_id_already_used"],
       handler: async ({ services, body, terms }) => {
-        const command = { type: "create_user", id: mintId("user", services.now(), services.randomBytes), ...body } as const;
+        const { email, external_id, metadata: notes, ...said } = body;
+        const id = mintId("user", services.now(), services.randomBytes);
+        const command = { type: "create_user", id, email, external_id, metadata: notes, ...given(said) } as const;
         return created(await send(services, command, { cell: HOME_CELL, terms, codes: { already_exists: "user_already_exists" } }));
       },
     }),
@@ -89,7 +90,8 @@ export const users: Section = {
       path: "/user_management/users/:user_id",
       operationId: "updateUser",
       summary: "Changes what a user is called and known by",
-      description: "What is absent stays. `metadata` is merged into what is there; null takes a name away.",
+      description:
+        "What is absent stays, but another e-mail address is not verified unless that is said. `metadata` is merged into what is there; null takes a name away.",
       access: "portcullis:users:write",
       body: userChange,
       replies: { 200: userSchema },

@@ -10,7 +10,14 @@ import { noteImposedEnd } from "./imposed-ends.ts";
 import { missing, noteChange } from "./key-change.ts";
 import { attributeChange, writeAttributes } from "./key-attributes.ts";
 import { scheduleEnabled, scheduleFromNow } from "./key-schedule.ts";
-import { requireBoundsWithinOwn, requireHoldersLeft, requireMayGovern, requireMayGrant, requireWithinOwnBounds } from "./platform-keys.ts";
+import {
+  requireBoundsWithinOwn,
+  requireHoldersLeft,
+  requireMayGovern,
+  requireMayGrant,
+  requireWithinOwnBounds,
+  rolesToNote,
+} from "./platform-keys.ts";
 import { requireMayBecome, requireMayBeMade, requireMayGoOn } from "./policy-enforcement.ts";
 import { addSecret } from "./secrets.ts";
 import { organizationView } from "./tenancy.ts";
@@ -231,8 +238,8 @@ export function insertKey(
   });
   sql.exec(
     `INSERT INTO api_keys (id, owner_type, organization_id, user_id, name, obfuscated_value, environment, permissions, expires_at_ms,
-      created_at_ms, updated_at_ms, created_by_type, created_by_id, updated_by_type, updated_by_id)
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+      created_at_ms, updated_at_ms, created_by_type, created_by_id, created_by_roles, updated_by_type, updated_by_id)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
     id,
     owner.type,
     organizationId,
@@ -246,6 +253,7 @@ export function insertKey(
     nowMs,
     actor.type,
     actor.id,
+    rolesToNote(actor),
     actor.type,
     actor.id,
   );

@@ -25,6 +25,8 @@ export interface ApiKeyRow extends Record<string, SqlStorageValue> {
   allowed_networks: string | null;
   created_by_type: string;
   created_by_id: string;
+  /** Of an admin who signed in: the roles they had then, as JSON. */
+  created_by_roles: string | null;
   updated_by_type: string;
   updated_by_id: string;
 }

@@ -7,7 +7,7 @@ import { auditId, placeOfAuditId, type AuditIdPrefix, type AuditPlace } from "..
 import type { Slice, Walk } from "../../core/page.ts";
 import { isoTime } from "./iso-time.ts";
 import { CHAIN_OF, droppedThrough, type ChainPosition, type EntryRow, type Journal } from "./journal.ts";
-import type { AuditEntryView, AuditExportLine } from "./view.ts";
+import type { AuditEntryView, AuditExportLine } from "./audit-view.ts";
 
 /** What is asked for; times in ms since the epoch, both included. */
 export interface AuditFilter {
@@ -37,6 +37,8 @@ interface Bounds {
 }
 
 const ID_PREFIX: Readonly<Record<Journal, AuditIdPrefix>> = { entries: "audit_log_entry", denials: "audit_log_denial" };
+/** Entries that a page of a list looks at: many may have lost their content one after the other. */
+const LOOKED_AT_MAX = 1_000;
 /** A page of an export ends at either. */
 const EXPORT_ROWS = 250;
 const EXPORT_CHARACTERS = 256 * 1024;
@@ -46,11 +48,40 @@ export function auditSlice(sql: SqlStorage, cell: number, scope: AuditScope, fil
   const journal = journalOf(scope);
   const range = rangeOf(sql, journal, filter);
   const { beyond, behind } = boundsOf(sql, cell, journal, walk);
-  const rows = rowsIn(sql, scope, filter, intersection(range, beyond), { ascending: walk.ascending, limit: walk.rows });
-  return {
-    rows: Array.from(rows, (row) => entryView(row, cell, journal)),
-    behind: behind !== undefined && hasRowIn(sql, scope, filter, intersection(range, behind)),
-  };
+  const ahead = intersection(range, beyond);
+  const found: AuditEntryView[] = [];
+  let stoppedAt: string | undefined;
+  let lookedAt = 0;
+  for (const row of walkOver(sql, scope, filter, ahead, walk)) {
+    const view = entryView(row, cell, journal);
+    if (row.salt !== null) found.push(view);
+    if (found.length === walk.rows) break;
+    if (++lookedAt < LOOKED_AT_MAX) continue;
+    stoppedAt = view.id;
+    break;
+  }
+  const hasBehind = behind !== undefined && hasRowIn(sql, scope, filter, intersection(range, behind));
+  return { rows: found, behind: hasBehind, ...(stoppedAt !== undefined && { stoppedAt }) };
+}
+
+/** Rows in walking order, as many read at once as are wanted: how many are taken is decided by who reads them. */
+function* walkOver(
+  sql: SqlStorage,
+  scope: AuditScope,
+  filter: AuditFilter,
+  bounds: Bounds,
+  { ascending, rows }: Walk,
+): Generator<LinkedRow> {
+  for (let left = bounds; ;) {
+    let last: LinkedRow | undefined;
+    let read = 0;
+    for (const row of rowsIn(sql, scope, filter, left, { ascending, limit: rows })) {
+      yield (last = row);
+      read += 1;
+    }
+    if (!last || read < rows) return;
+    left = ascending ? { ...left, above: last.seq } : { ...left, below: last.seq };
+  }
 }
 
 /** What of a chain lies in a range of time and after a seq, as of now; undefined where the cell has no such chain. */
@@ -71,10 +102,11 @@ export function auditStretch(
 /** The next lines of an export after a seq: some hundred, or fewer when they are long; none at the end. */
 export function auditExportPage(sql: SqlStorage, scope: AuditScope, afterSeq: number, through: number): AuditExportLine[] {
   const forOneOrganization = "organization_id" in scope;
+  const dropped = droppedThrough(sql, journalOf(scope));
   const lines: AuditExportLine[] = [];
   let characters = 0;
   for (const row of rowsIn(sql, scope, {}, { above: afterSeq, below: through + 1 }, { ascending: true, limit: EXPORT_ROWS })) {
-    lines.push(exportLine(row, forOneOrganization));
+    lines.push(exportLine(row, { dropped, forOneOrganization }));
     characters += row.payload.length;
     if (characters >= EXPORT_CHARACTERS) break;
   }
@@ -197,9 +229,12 @@ function entryView(row: LinkedRow, cell: number, journal: Journal): AuditEntryVi
 }
 
 /** Who is given the log of one organization is not told of others: of an entry that concerns several there is only the link. */
-function exportLine(row: LinkedRow, forOneOrganization: boolean): AuditExportLine {
+function exportLine(
+  row: LinkedRow,
+  { dropped, forOneOrganization }: { readonly dropped: number; readonly forOneOrganization: boolean },
+): AuditExportLine {
   const { seq, digest, link: hash, salt } = row;
-  if (salt === null) return { seq, content: "dropped", digest, hash };
+  if (salt === null) return { seq, content: seq <= dropped ? "dropped" : "expired", digest, hash };
   const organizations = JSON.parse(row.organizations) as string[];
   if (forOneOrganization && organizations.length > 1) return { seq, content: "withheld", digest, hash };
   const { at_ms, actor_type, actor_id, type, subject } = row;

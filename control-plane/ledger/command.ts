@@ -3,6 +3,7 @@
  * `commandId` answers the same and changes nothing. Inputs are already parsed; what only the ledger can know (does it
  * exist, may the owner hold it) is checked inside the transaction.
  */
+import type { AuditEventSchema } from "../../core/audit/event-schema.ts";
 import type { ApiKeyPolicySettings } from "../../core/api-key-policy.ts";
 import type { PolicyViolation } from "../../core/policy-judgement.ts";
 import type { Route } from "../../core/route.ts";
@@ -21,9 +22,17 @@ export interface Actor {
   readonly permissions?: readonly string[];
   /** Of such an admin: when their sign-in ends, in ms since the epoch. Nothing here can take it back before, nor tell whether they have left. */
   readonly signed_in_until_ms?: number;
+  /**
+   * The roles of every admin who may be behind the call, each as the identity provider said when it was last known: of an admin their own; of a
+   * platform key those of all who made it or were given a secret of it, over any number of keys. Absent: not known.
+   */
+  readonly admins?: readonly AdminRoles[];
   /** Of who acts through a widget: the only keys they reach. */
   readonly self_serve?: SelfServe;
 }
+
+/** Roles that an admin has at the operator's identity provider; none where nobody knows. */
+export type AdminRoles = readonly string[];
 
 /** Keys of one organization, of one of its members, or of all of them: all that somebody who acts through a widget sees and touches. */
 export type SelfServe =
@@ -62,11 +71,20 @@ export interface OrganizationChange {
   readonly metadata?: MetadataChange;
 }
 
-/** What is absent stays. */
-export interface UserChange {
+/** What is said of a user that nothing is decided by. */
+export interface UserProfile {
+  readonly email_verified: boolean;
+  readonly first_name: string | null;
+  readonly last_name: string | null;
+  /** Null: made of the other two. */
+  readonly name: string | null;
+  /** BCP 47. */
+  readonly locale: string | null;
+}
+
+/** What is absent stays; but another e-mail address is not verified unless that is said. */
+export interface UserChange extends Partial<UserProfile> {
   readonly email?: string;
-  readonly first_name?: string | null;
-  readonly last_name?: string | null;
   readonly external_id?: string | null;
   readonly metadata?: MetadataChange;
 }
@@ -98,6 +116,15 @@ export interface AskedKey {
   readonly expires_at_ms: number | "usual" | null;
   readonly environment: MintedToken["environment"];
   readonly attributes: KeyAttributes;
+}
+
+/** Which entries of an audit log: those that meet every condition given. Of a customer's own event its action, actor and targets count as the customer told them. */
+export interface ExportFilter {
+  readonly actions?: readonly string[];
+  readonly actor_ids?: readonly string[];
+  readonly actor_names?: readonly string[];
+  /** Types of targets. */
+  readonly targets?: readonly string[];
 }
 
 /** Which keys: those that meet every condition given. Keys of the platform organization never match. */
@@ -168,15 +195,13 @@ export type Command =
   /** Creates the platform organization and its first key; refused once done. */
   | { readonly type: "bootstrap"; readonly id: string; readonly name: string; readonly minted: MintedToken }
   // The home cell
-  | {
+  | ({
       readonly type: "create_user";
       readonly id: string;
       readonly email: string;
-      readonly first_name: string | null;
-      readonly last_name: string | null;
       readonly external_id: string | null;
       readonly metadata?: Metadata;
-    }
+    } & Partial<UserProfile>)
   | {
       readonly type: "create_permission";
       readonly id: string;
@@ -262,6 +287,24 @@ export type Command =
     }
   // The audit log, in an organization's cell
   | { readonly type: "record_customer_event"; readonly organization_id: string; readonly event: CustomerEvent }
+  /** In the home cell: the first or the next schema of an action; `action_id` names the action where it has none yet. */
+  | {
+      readonly type: "create_audit_log_schema";
+      readonly id: string;
+      readonly action_id: string;
+      readonly action: string;
+      readonly schema: AuditEventSchema;
+    }
+  | {
+      readonly type: "create_audit_log_export";
+      readonly id: string;
+      readonly organization_id: string;
+      readonly from_ms: number;
+      readonly to_ms: number;
+      readonly filter: ExportFilter;
+    }
+  /** For how many days an organization's own events are kept; null: as long as everything. */
+  | { readonly type: "set_customer_event_retention"; readonly organization_id: string; readonly days: number | null }
   // Policies on keys
   /** Replaces an organization's settings, in its cell; without `organization_id` the installation's defaults, in the home cell. */
   | { readonly type: "set_api_key_policy"; readonly organization_id?: string; readonly settings: ApiKeyPolicySettings }

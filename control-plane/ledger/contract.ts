@@ -8,8 +8,9 @@ import type { Slice, Walk } from "../../core/page.ts";
 import type { LeaseGrant, LeaseRequest } from "../../core/protocol/messages.ts";
 import type { Route, RouteTable } from "../../core/route.ts";
 import type { AuditFilter, AuditScope, AuditStretch } from "./audit-log.ts";
+import type { AuditLogExport } from "./audit-log-exports.ts";
 import type { ListedOwner } from "./api-keys.ts";
-import type { Actor, CommandEnvelope, KeyFilter, Outcome, Refusal, RepeatedCommand, SelfServe } from "./command.ts";
+import type { Actor, AdminRoles, CommandEnvelope, KeyFilter, Outcome, Refusal, RepeatedCommand, SelfServe } from "./command.ts";
 import type { Denial } from "./denials.ts";
 import type { Ending } from "./ending-preview.ts";
 import type { EventFilter, LocalPlace, SubjectEvent } from "./event-walk.ts";
@@ -20,6 +21,7 @@ import type { KeyReviewView, ReviewTerms } from "./least-privilege.ts";
 import type { MembershipFilter } from "./tenancy.ts";
 import type { CellStanding } from "./cell-standing.ts";
 import type { EndedUser } from "./user-endings.ts";
+import type { AuditEntryView, AuditExportLine, AuditLogActionView, AuditLogSchemaView } from "./audit-view.ts";
 import type {
   ApiKeyPolicyView,
   ApiKeyRequestView,
@@ -27,8 +29,6 @@ import type {
   EndingPreviewView,
   EntryView,
   EventView,
-  AuditEntryView,
-  AuditExportLine,
   MembershipView,
   NonCompliantKeyView,
   OrganizationView,
@@ -165,6 +165,16 @@ export interface LedgerContract {
   ): Promise<AuditStretch | null>;
   /** The next lines of an export after a seq, up to a seq; none at the end. */
   auditExportPage(scope: AuditScope, afterSeq: number, through: number): Promise<AuditExportLine[]>;
+  /** A version of the schema of an action of customers' own events; the home cell's. Null for an action that has none. */
+  auditLogSchema(action: string, version: number): Promise<AuditLogSchemaView | "unknown_version" | null>;
+  /** An action's schemas; the home cell's. */
+  listAuditLogSchemas(action: string, walk: Walk): Promise<Slice<AuditLogSchemaView>>;
+  /** Actions that have a schema; the home cell's. */
+  listAuditLogActions(walk: Walk): Promise<Slice<AuditLogActionView>>;
+  /** An export of an organization of this cell that was asked for. */
+  auditLogExport(id: string): Promise<AuditLogExport | null>;
+  /** For how many days an organization's own events are kept; null: as long as everything. */
+  customerEventRetention(organizationId: string): Promise<number | null>;
   /** Records that a known caller was refused something, or counts it where there is too much of that. */
   recordDenial(denial: Denial, organizations: readonly string[]): Promise<void>;
   // Policies on keys
@@ -178,6 +188,8 @@ export interface LedgerContract {
   listApiKeyRequests(organizationId: string, status: string | undefined, walk: Walk): Promise<Slice<ApiKeyRequestView>>;
   /** The platform organization's cell: a caller of the control plane and who made it, and so on. */
   lineage(actor: Pick<Actor, "type" | "id">): Promise<Lineage>;
+  /** The platform organization's cell: of each platform key the roles of every admin in whose hands it may be. */
+  adminsBehind(keyIds: readonly string[]): Promise<Readonly<Record<string, readonly AdminRoles[]>>>;
   // Uses of keys
   /** Notes when secrets and permissions were last used, each only forward. */
   noteUses(uses: KeyUses): Promise<void>;

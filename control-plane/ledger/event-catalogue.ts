@@ -5,6 +5,7 @@
 import { z } from "zod";
 import type { UntoldEntryType } from "../../core/event.ts";
 import { quoteId } from "../../core/identifier.ts";
+import { auditLogSchemaSchema } from "./audit-view.ts";
 import {
   apiKeyPolicySchema,
   apiKeyRequestSchema,
@@ -88,6 +89,37 @@ const policyViolation = z
     ...given,
   })
   .meta({ id: "PolicyViolationInEvent" });
+const auditSchema = z
+  .object({
+    id: z.string(),
+    action: z.string(),
+    ...auditLogSchemaSchema.omit({ object: true, id: true, created_at: true }).shape,
+    ...given,
+  })
+  .meta({ id: "AuditLogSchemaInEvent" });
+const texts = z.array(z.string()).optional();
+const auditExport = z
+  .object({
+    id: z.string(),
+    organization_id: z.string(),
+    range_start: z.iso.datetime(),
+    range_end: z.iso.datetime(),
+    actions: texts,
+    actor_ids: texts,
+    actor_names: texts,
+    targets: texts,
+    ...given,
+  })
+  .meta({ id: "AuditLogExportInEvent" });
+const days = z.number().int().nullable();
+const auditRetention = z
+  .object({
+    organization_id: z.string(),
+    retention_period_in_days: days,
+    previous_attributes: z.object({ retention_period_in_days: days }),
+    ...given,
+  })
+  .meta({ id: "AuditLogRetentionInEvent" });
 const keyPolicy = told("ApiKeyPolicyInEvent", apiKeyPolicySchema);
 const keyRequest = told("ApiKeyRequestInEvent", apiKeyRequestSchema);
 
@@ -136,6 +168,12 @@ export const EVENTS = {
   "organization_role.updated": { data: organizationRole, means: "What an organization's own role is called or allows was changed." },
   "organization_role.deleted": { data: organizationRole, means: "An organization's own role, which nobody had, was removed." },
   "routes.replaced": { data: routeTable, means: "Which path needs which permission was changed." },
+  "audit_log_schema.created": { data: auditSchema, means: "An action of customers' own audit events was given a schema." },
+  "audit_log_export.created": { data: auditExport, means: "Somebody asked for an export of an organization's audit log." },
+  "audit_log_retention.updated": {
+    data: auditRetention,
+    means: "How long an organization's audit log keeps the customer's own events was changed.",
+  },
   "webhook_endpoint.created": { data: webhookEndpoint, means: "A webhook endpoint was added." },
   "webhook_endpoint.updated": { data: webhookEndpoint, means: "A webhook endpoint's URL, events or status were changed." },
   "webhook_endpoint.secret_rotated": { data: webhookEndpoint, means: "A webhook endpoint was given a new secret." },

@@ -1,7 +1,10 @@
 /** A command from door to entry: recognise a repeat, do it in one transaction, remember the answer. */
 import * as apiKeys from "./api-key-commands.ts";
+import { createAuditLogSchema } from "./audit-log-actions.ts";
+import { createAuditLogExport } from "./audit-log-exports.ts";
 import * as catalogue from "./catalogue-commands.ts";
 import type { Command, CommandEnvelope, Outcome, Refusal, RepeatedCommand } from "./command.ts";
+import { setCustomerEventRetention } from "./customer-event-retention-command.ts";
 import { recordCustomerEvent } from "./customer-events.ts";
 import { latestSeq } from "./journal.ts";
 import * as keyRequests from "./key-request-commands.ts";
@@ -213,6 +216,12 @@ function handle(transaction: Transaction, command: Command): Record<string, unkn
       return webhooks.disableWebhookEndpoint(transaction, command);
     case "record_customer_event":
       return recordCustomerEvent(transaction, command);
+    case "create_audit_log_schema":
+      return createAuditLogSchema(transaction, command);
+    case "create_audit_log_export":
+      return createAuditLogExport(transaction, command);
+    case "set_customer_event_retention":
+      return setCustomerEventRetention(transaction, command);
     // Policies on keys
     case "set_api_key_policy":
       return setApiKeyPolicy(transaction, command);

@@ -8,6 +8,7 @@ import { contentDigest, firstHash, linkHash } from "../../core/audit/chain.ts";
 import { canonicalJson } from "../../core/audit/canonical-json.ts";
 import type { Actor } from "./command.ts";
 import type { EntryView } from "./view.ts";
+import { isExpiredCustomerEvent } from "./customer-event-retention.ts";
 import { isoTime } from "./iso-time.ts";
 
 /** A journal's table. */
@@ -141,7 +142,7 @@ export function verifyChain(sql: SqlStorage, from: ChainPosition, limit: number)
   const dropped = droppedThrough(sql, "entries");
   for (const row of sql.exec<EntryRow>("SELECT * FROM entries WHERE seq > ? ORDER BY seq LIMIT ?", from.seq, limit)) {
     const { salt, digest } = row;
-    const saysSo = salt === null ? row.seq <= dropped : digestOf({ ...row, salt }) === digest;
+    const saysSo = salt === null ? row.seq <= dropped || isExpiredCustomerEvent(sql, row.seq) : digestOf({ ...row, salt }) === digest;
     if (row.seq !== seq + 1 || !saysSo || linkHash(hash, digest) !== row.hash) return { seq, hash, brokenAt: seq + 1, isEnd: true };
     ({ seq, hash } = row);
   }

@@ -43,6 +43,12 @@ export function keyRequestSlice(sql: SqlStorage, organizationId: string, status:
   return walkTable<KeyRequestRow, ApiKeyRequestView>(sql, REQUESTS, { organization_id: organizationId, status }, walk, toKeyRequest);
 }
 
+/** The permissions of the request that a key was made for, which a second admin approved; none where there was none. */
+export function approvedPermissions(sql: SqlStorage, keyId: string): readonly string[] {
+  const [request] = sql.exec<KeyRequestRow>("SELECT * FROM api_key_requests WHERE api_key_id = ?", keyId).toArray();
+  return request ? askedOf(request).permissions : [];
+}
+
 /** What was asked for. */
 export function askedOf({ asked }: KeyRequestRow): AskedKey {
   return JSON.parse(asked) as AskedKey;

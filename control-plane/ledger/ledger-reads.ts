@@ -5,11 +5,14 @@ import { boundedSlice, type Slice, type Walk } from "../../core/page.ts";
 import type { Route } from "../../core/route.ts";
 import * as apiKeys from "./api-keys.ts";
 import { auditExportPage, auditSlice, auditStretch, type AuditFilter, type AuditScope, type AuditStretch } from "./audit-log.ts";
+import { auditLogActionSlice, auditLogSchema, auditLogSchemaSlice } from "./audit-log-actions.ts";
+import { auditLogExport, type AuditLogExport } from "./audit-log-exports.ts";
 import * as catalogue from "./catalogue.ts";
 import { previewRevocation } from "./bulk-revocation.ts";
 import { cellOfName } from "./cell-name.ts";
-import type { Actor, KeyFilter, SelfServe } from "./command.ts";
+import type { Actor, AdminRoles, KeyFilter, SelfServe } from "./command.ts";
 import { INSTALLATION } from "./concerned-organizations.ts";
+import { customerEventRetentionDays } from "./customer-event-retention.ts";
 import type { LedgerContract } from "./contract.ts";
 import { previewEnding, type Ending } from "./ending-preview.ts";
 import { eventsAfter, eventSlice, type EventFilter, type LocalPlace, type SubjectEvent } from "./event-walk.ts";
@@ -21,13 +24,13 @@ import { keyRequestSlice, keyRequestView } from "./key-requests.ts";
 import { readEntries, verifyChain, type ChainCheck, type ChainPosition } from "./journal.ts";
 import { keyReview, keyReviewSlice, livePlatformKeys, type KeyReviewView, type ReviewTerms } from "./least-privilege.ts";
 import { applicableRole, applicableRoles, assignmentsOf } from "./organization-roles.ts";
-import { heldByActor, lineageOf } from "./platform-keys.ts";
-import { nonCompliantKeys } from "./policy-report.ts";
+import { adminsBehind, heldByActor, lineageOf } from "./platform-keys.ts";
 import { routeTableVersion, routeTableVersions } from "./route-table.ts";
 import * as selfServe from "./self-serve.ts";
 import type { CellStanding } from "./cell-standing.ts";
 import { standingOf } from "./standing.ts";
 import * as tenancy from "./tenancy.ts";
+import type { AuditEntryView, AuditExportLine, AuditLogActionView, AuditLogSchemaView } from "./audit-view.ts";
 import type {
   ApiKeyPolicyView,
   ApiKeyRequestView,
@@ -35,10 +38,7 @@ import type {
   EndingPreviewView,
   EntryView,
   EventView,
-  AuditEntryView,
-  AuditExportLine,
   MembershipView,
-  NonCompliantKeyView,
   OrganizationView,
   PermissionView,
   RevocationPreview,
@@ -202,6 +202,26 @@ export abstract class LedgerReads extends DurableObject<LedgerEnv> {
     return auditExportPage(this.sql, scope, afterSeq, through);
   }
 
+  async auditLogSchema(action: string, version: number): Promise<AuditLogSchemaView | "unknown_version" | null> {
+    return auditLogSchema(this.sql, action, version);
+  }
+
+  async listAuditLogSchemas(action: string, walk: Walk): Promise<Slice<AuditLogSchemaView>> {
+    return boundedSlice(auditLogSchemaSlice(this.sql, action, walk));
+  }
+
+  async listAuditLogActions(walk: Walk): Promise<Slice<AuditLogActionView>> {
+    return boundedSlice(auditLogActionSlice(this.sql, walk));
+  }
+
+  async auditLogExport(id: string): Promise<AuditLogExport | null> {
+    return auditLogExport(this.sql, id);
+  }
+
+  async customerEventRetention(organizationId: string): Promise<number | null> {
+    return customerEventRetentionDays(this.sql, organizationId);
+  }
+
   async roleAssignments(slug: string): Promise<number> {
     return assignmentsOf(this.sql, { slug });
   }
@@ -209,10 +229,6 @@ export abstract class LedgerReads extends DurableObject<LedgerEnv> {
   async apiKeyPolicy(organizationId?: string): Promise<ApiKeyPolicyView | null> {
     if (organizationId === undefined) return policyView(this.sql, INSTALLATION);
     return tenancy.organizationView(this.sql, organizationId) && policyView(this.sql, organizationId);
-  }
-
-  async nonCompliantApiKeys(organizationId: string, walk: Walk): Promise<Slice<NonCompliantKeyView>> {
-    return nonCompliantKeys(this.sql, organizationId, walk, Date.now());
   }
 
   async apiKeyRequest(id: string): Promise<ApiKeyRequestView | null> {
@@ -225,6 +241,10 @@ export abstract class LedgerReads extends DurableObject<LedgerEnv> {
 
   async lineage(actor: Pick<Actor, "type" | "id">): Promise<Lineage> {
     return lineageOf(this.sql, actor);
+  }
+
+  async adminsBehind(keyIds: readonly string[]): Promise<Readonly<Record<string, readonly AdminRoles[]>>> {
+    return Object.fromEntries(keyIds.map((id) => [id, adminsBehind(this.sql, id)]));
   }
 
   async listKeyReviews(organizationId: string | undefined, terms: ReviewTerms, walk: Walk): Promise<Slice<KeyReviewView>> {

@@ -4,6 +4,7 @@
  * receipts) until it has happened; it is set in the same event as the commit, so no crash can lose it.
  */
 import type { Resolution } from "../../core/ledger-reader.ts";
+import type { Slice, Walk } from "../../core/page.ts";
 import type { LeaseGrant, LeaseRequest } from "../../core/protocol/messages.ts";
 import { recordName } from "../../core/record.ts";
 import { ROUTES_RECORD_NAME, type RouteTable } from "../../core/route.ts";
@@ -15,6 +16,7 @@ import * as apiKeys from "./api-keys.ts";
 import { dropOldContent, nextDroppingAtMs } from "./audit-retention.ts";
 import { takeCatalogue } from "./catalogue-mirror.ts";
 import type { Actor, Command, CommandEnvelope, Outcome, Refusal, RepeatedCommand } from "./command.ts";
+import { dropExpiredCustomerEvents, nextCustomerExpiryAtMs } from "./customer-event-retention.ts";
 import type { Catalogue, LedgerContract } from "./contract.ts";
 import { recordDenial, type Denial } from "./denials.ts";
 import { hasEndedOrganization, sweepEndedOrganization } from "./ended-organizations.ts";
@@ -26,13 +28,14 @@ import { KeySweeps } from "./key-sweeps.ts";
 import { noteUses, noteValidation, type KeyUses } from "./key-uses.ts";
 import { latestSeq } from "./journal.ts";
 import { externalIdIn, OtherCells } from "./other-cells.ts";
+import { nonCompliantKeys, platformKeysAmongCreators } from "./policy-report.ts";
 import { healPublication, nextPublicationAtMs, publishDue } from "./publications.ts";
 import { resolveToken } from "./resolve.ts";
 import { routeTable } from "./route-table.ts";
 import { migrate } from "./schema.ts";
 import { Transaction } from "./transaction.ts";
 import { takeEndedUsers, type EndedUser } from "./user-endings.ts";
-import type { ApiKeyView, ReceiptView } from "./view.ts";
+import type { ApiKeyView, NonCompliantKeyView, ReceiptView } from "./view.ts";
 import { WebhookOutbox, type Subscription } from "./webhook-outbox.ts";
 import { LedgerReads } from "./ledger-reads.ts";
 
@@ -110,7 +113,8 @@ export class Ledger extends LedgerReads implements LedgerContract {
 
   async #carryOut(envelope: CommandEnvelope): Promise<Outcome> {
     const objection = isRemembered(this.sql, envelope, Date.now()) ? null : await this.#otherCells.objectionTo(envelope);
-    const outcome: Outcome = objection ? { ok: false, refusal: objection } : execute(this.#storage, envelope, Date.now());
+    const known = objection ? envelope : await this.#otherCells.knowingAdmins(envelope);
+    const outcome: Outcome = objection ? { ok: false, refusal: objection } : execute(this.#storage, known, Date.now());
     if (outcome.ok) {
       this.#inForce.committed(outcome.seq);
       await this.#arm();
@@ -172,6 +176,7 @@ export class Ledger extends LedgerReads implements LedgerContract {
       forgetOldReceipts(this.sql, Date.now() - COMMAND_KEPT_MS);
       this.#storage.transactionSync(() => sweepEndedOrganization(new Transaction(this.sql, Date.now(), SYSTEM)));
       this.#storage.transactionSync(() => dropOldContent(this.sql, this.#configuration.auditRetentionDays, Date.now()));
+      this.#storage.transactionSync(() => dropExpiredCustomerEvents(this.sql, Date.now()));
     } finally {
       await this.#arm();
     }
@@ -205,9 +210,16 @@ export class Ledger extends LedgerReads implements LedgerContract {
   }
 
   async rehearse(envelope: CommandEnvelope): Promise<Refusal | null> {
-    const refusal = rehearse(this.#storage, envelope, Date.now());
+    const known = await this.#otherCells.knowingAdmins(envelope);
+    const refusal = rehearse(this.#storage, known, Date.now());
     if (refusal?.violation) await this.#arm();
     return refusal;
+  }
+
+  async nonCompliantApiKeys(organizationId: string, walk: Walk): Promise<Slice<NonCompliantKeyView>> {
+    const creators = platformKeysAmongCreators(this.sql, organizationId, walk);
+    const admins = creators.length === 0 ? {} : await this.#otherCells.adminsBehind(creators);
+    return nonCompliantKeys(this.sql, organizationId, walk, { nowMs: Date.now(), admins });
   }
 
   async settleEvents(askedMs: number): Promise<number> {
@@ -244,6 +256,7 @@ export class Ledger extends LedgerReads implements LedgerContract {
       nextPublicationAtMs(this.sql),
       nextForgettingAtMs(this.sql),
       nextDroppingAtMs(this.sql, this.#configuration.auditRetentionDays),
+      nextCustomerExpiryAtMs(this.sql),
       this.#otherCells.isBehind ? nowMs + MIRROR_RETRY_MS : null,
       this.#inForce.hasPending ? nowMs + RECEIPT_RETRY_MS : null,
       hasEndedOrganization(this.sql) ? nowMs : null,

@@ -9,9 +9,10 @@ import { LedgerUnreachableError, type Cells } from "../cells.ts";
 import { catalogueOf, catalogueSeq } from "./catalogue.ts";
 import { cellsBehind, confirmMirror } from "./catalogue-mirror.ts";
 import { CellDelivery } from "./cell-delivery.ts";
-import type { Command, CommandEnvelope, Refusal } from "./command.ts";
+import type { AdminRoles, Command, CommandEnvelope, Refusal } from "./command.ts";
 import type { LedgerContract } from "./contract.ts";
 import { externalIdHolder, giveExternalId } from "./external-ids.ts";
+import { keyToAskAbout } from "./key-makers.ts";
 import { objectionToKeyRequest } from "./key-request-objections.ts";
 import type { InForceWatch } from "./in-force.ts";
 import { cellsUntold, confirmUserEndings, latestEndedUserSeq, undeliveredUsers } from "./user-endings.ts";
@@ -98,6 +99,22 @@ export class OtherCells {
       this.#answer(objectionToKeyRequest(sql, this.#ledger(cells.cellOf(PLATFORM_ORGANIZATION_ID)), command, actor)),
       CANNOT_BE_TOLD,
     );
+  }
+
+  /**
+   * The command with the admins who may be behind the platform key that sends it, where the policy on keys asks for them; as it was where they
+   * cannot be asked for, and then the policy lets nothing pass.
+   */
+  async knowingAdmins(envelope: CommandEnvelope): Promise<CommandEnvelope> {
+    const keyId = keyToAskAbout(this.#ports.sql, envelope);
+    const known = keyId === null ? null : await orUnreachable(this.adminsBehind([keyId]), null);
+    const admins = keyId === null ? undefined : known?.[keyId];
+    return admins ? { ...envelope, actor: { ...envelope.actor, admins } } : envelope;
+  }
+
+  /** The roles of the admins behind each platform key, as the platform organization's cell knows. */
+  async adminsBehind(keyIds: readonly string[]): Promise<Readonly<Record<string, readonly AdminRoles[]>>> {
+    return this.#answer(this.#ledger(this.#ports.cells.cellOf(PLATFORM_ORGANIZATION_ID)).adminsBehind(keyIds));
   }
 
   /** In the home cell: names the organization for the external id, unless the one that is named for it holds it. Null: that one cannot be asked. */

@@ -8,7 +8,7 @@ import { endsLater } from "../../core/policy-judgement.ts";
 import type { Lineage } from "../../core/lineage.ts";
 import { intersect, notCovered, PLATFORM_PERMISSIONS } from "../../core/permission.ts";
 import type { ApiKeyRow } from "./api-keys.ts";
-import type { Actor } from "./command.ts";
+import type { Actor, AdminRoles } from "./command.ts";
 import { refuse, type Transaction } from "./transaction.ts";
 
 /** Nobody gives a platform key what they do not hold themselves. */
@@ -103,37 +103,72 @@ function keyOfActor({ actor, sql, nowMs }: Pick<Transaction, "actor" | "sql" | "
  * A caller, who made it or was given a secret of it, and so on; only the platform organization's cell knows. A key that was revoked made
  * what it made, and a secret that has been replaced could have been used to replace it.
  */
-export function lineageOf(sql: SqlStorage, { type, id }: Pick<Actor, "type" | "id">): Lineage {
-  const known = new Map([[id, type]]);
-  let first: string | null = null;
-  // What is added is gone through, too.
-  for (const [at, typeOfIt] of known) {
-    if (typeOfIt !== "api_key") continue;
-    const hands = handsOf(sql, at);
-    const isFirst = hands.some((hand) => hand.type === "system");
-    if (isFirst) first = at;
-    // That somebody has rotated the first key says of the keys it made no more than that it made them.
-    if (isFirst && at !== id) continue;
-    for (const hand of hands) if (hand.type !== "system" && !known.has(hand.id)) known.set(hand.id, hand.type);
-  }
-  return { caller: id, makers: [...known.keys()].slice(1), first };
+export function lineageOf(sql: SqlStorage, caller: Pick<Actor, "type" | "id">): Lineage {
+  const { id } = caller;
+  const walked = [...handsBehind(sql, caller)];
+  const makers = new Set(walked.flatMap(({ hands }) => hands.map((hand) => hand.id)));
+  makers.delete(id);
+  return { caller: id, makers: [...makers], first: walked.findLast(({ isFirst }) => isFirst)?.key ?? null };
 }
 
-/** Who has held a secret of a key: its maker, and whoever rotated it. */
-function handsOf(sql: SqlStorage, keyId: string): Pick<Actor, "type" | "id">[] {
+/** The roles of every admin in whose hands a platform key may be; none: it comes from the installation's first key alone. */
+export function adminsBehind(sql: SqlStorage, keyId: string): AdminRoles[] {
+  return [...handsBehind(sql, { type: "api_key", id: keyId })].flatMap(({ hands }) =>
+    hands.filter(({ type }) => type === "user").map(({ roles }) => (roles === null ? [] : (JSON.parse(roles) as string[]))),
+  );
+}
+
+/** A caller's key with who has held a secret of it, then the same of each key among those, and so on. */
+function* handsBehind(
+  sql: SqlStorage,
+  { type, id }: Pick<Actor, "type" | "id">,
+): Generator<{ key: string; isFirst: boolean; hands: Hand[] }> {
+  // What is added is gone through, too.
+  const keys = new Set(type === "api_key" ? [id] : []);
+  for (const key of keys) {
+    const held = handsOf(sql, key);
+    const isFirst = held.some((hand) => hand.type === "system");
+    // That somebody has rotated the first key says of the keys it made no more than that it made them.
+    const hands = isFirst && key !== id ? [] : held.filter((hand) => hand.type !== "system");
+    for (const hand of hands) if (hand.type === "api_key") keys.add(hand.id);
+    yield { key, isFirst, hands };
+  }
+}
+
+/** Who has held a secret of a key. `roles`: of an admin who signed in, as JSON, null where they were not noted. */
+interface Hand extends Record<string, SqlStorageValue> {
+  type: Actor["type"];
+  id: string;
+  roles: string | null;
+}
+
+/** A key's maker, and whoever rotated it. */
+function handsOf(sql: SqlStorage, keyId: string): Hand[] {
   return sql
-    .exec<Pick<Actor, "type" | "id"> & Record<string, SqlStorageValue>>(
-      `SELECT created_by_type AS type, created_by_id AS id FROM api_keys WHERE id = ?1
-       UNION ALL SELECT actor_type, actor_id FROM secret_receivers WHERE key_id = ?1`,
+    .exec<Hand>(
+      `SELECT created_by_type AS type, created_by_id AS id, created_by_roles AS roles FROM api_keys WHERE id = ?1
+       UNION ALL SELECT actor_type, actor_id, actor_roles FROM secret_receivers WHERE key_id = ?1`,
       keyId,
     )
     .toArray();
 }
 
-/** Remembers, for good, who was given a new secret of a platform key: they can act as that key. */
+/** Remembers, for good, who was given a new secret of a platform key, with the roles they then had: they can act as that key. */
 export function noteReceiver({ sql, actor }: Transaction, key: ApiKeyRow): void {
   if (key.organization_id !== PLATFORM_ORGANIZATION_ID) return;
-  sql.exec("INSERT OR IGNORE INTO secret_receivers VALUES (?, ?, ?)", key.id, actor.type, actor.id);
+  sql.exec(
+    `INSERT INTO secret_receivers (key_id, actor_type, actor_id, actor_roles) VALUES (?, ?, ?, ?)
+     ON CONFLICT DO UPDATE SET actor_roles = excluded.actor_roles`,
+    key.id,
+    actor.type,
+    actor.id,
+    rolesToNote(actor),
+  );
+}
+
+/** The roles of an admin who signed in, as they are stored; null for everybody else. */
+export function rolesToNote({ type, admins }: Actor): string | null {
+  return type === "user" && admins?.[0] ? JSON.stringify(admins[0]) : null;
 }
 
 function permissionsOf(key: ApiKeyRow): string[] {

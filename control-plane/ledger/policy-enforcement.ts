@@ -1,6 +1,6 @@
 /**
  * Where policies on keys are enforced: in the transaction of every command that makes a key, or lets one do more, live longer, or go on. What
- * a key must be like is said by core/policy-judgement.ts; here is added what only the ledger knows: who makes it, and how many there are.
+ * a key must be like is said by core/policy-judgement.ts, who makes it by key-makers.ts; here is added how many there are.
  */
 import { usualEnd, type ApiKeyPolicy } from "../../core/api-key-policy.ts";
 import { approvalViolations, violationsOf, violationsOfChange, type JudgedKey, type PolicyViolation } from "../../core/policy-judgement.ts";
@@ -8,6 +8,7 @@ import type { ActiveRecord } from "../../core/record.ts";
 import type { ApiKeyRow } from "./api-keys.ts";
 import type { CommandEnvelope, Refusal } from "./command.ts";
 import { takeAllowance } from "./denials.ts";
+import { callerViolations, memberRole, ownerViolations, secretViolations } from "./key-makers.ts";
 import { policyOf } from "./key-policies.ts";
 import { RefusalError, Transaction } from "./transaction.ts";
 
@@ -31,7 +32,8 @@ export function requireMayBeMade(transaction: Transaction, key: NewKey): number 
   const expires_at_ms = key.expires_at_ms === "usual" ? usualEnd(policy, kind, nowMs) : key.expires_at_ms;
   const made: JudgedKey = { kind, permissions, created_at_ms: nowMs, expires_at_ms, allowed_networks };
   requireNone(organizationId, null, [
-    ...roleViolations(transaction, policy, owner),
+    ...ownerViolations(policy, kind, owner.type === "user" ? owner.role : null),
+    ...callerViolations(transaction, policy, owner),
     ...numberViolations(transaction, policy, owner),
     ...violationsOf(policy, made),
     ...(key.isApproved ? [] : approvalViolations(policy, permissions)),
@@ -47,18 +49,26 @@ export function requireMayBecome(transaction: Transaction, key: ApiKeyRow, chang
 }
 
 /** Refuses to let a key go on, with a new secret or after it was disabled, that could not be made as it is. */
-export function requireMayGoOn(transaction: Transaction, key: ApiKeyRow): void {
-  requireNone(key.organization_id, key.id, violationsOf(policyOf(transaction.sql, key.organization_id), judged(key)));
+export function requireMayGoOn({ sql }: Transaction, key: ApiKeyRow): void {
+  const policy = policyOf(sql, key.organization_id);
+  const asItIs = judged(key);
+  const role = memberRole(sql, key.organization_id, key.user_id);
+  requireNone(key.organization_id, key.id, [...ownerViolations(policy, asItIs.kind, role), ...violationsOf(policy, asItIs)]);
 }
 
 /**
- * Refuses a new secret of a key that needed approval to anyone but who made it: whoever is given the secret has what somebody else was approved
- * for. All others can disable or revoke it.
+ * Refuses a new secret of a key to whoever may not make one of its kind, and of one that needed approval to anyone but who made it: who is given
+ * the secret has what somebody else was approved for. All others can disable or revoke it.
  */
-export function requireMayHoldSecret({ sql, actor }: Transaction, key: ApiKeyRow): void {
-  if (key.created_by_type === actor.type && key.created_by_id === actor.id) return;
-  const violations = approvalViolations(policyOf(sql, key.organization_id), JSON.parse(key.permissions) as string[]);
-  requireNone(key.organization_id, key.id, violations);
+export function requireMayHoldSecret(transaction: Transaction, key: ApiKeyRow): void {
+  const { sql, actor } = transaction;
+  const policy = policyOf(sql, key.organization_id);
+  const { kind, permissions } = judged(key);
+  const isMaker = key.created_by_type === actor.type && key.created_by_id === actor.id;
+  requireNone(key.organization_id, key.id, [
+    ...secretViolations(transaction, policy, kind),
+    ...(isMaker ? [] : approvalViolations(policy, permissions)),
+  ]);
 }
 
 /**
@@ -88,29 +98,6 @@ function requireNone(organizationId: string, apiKeyId: string | null, [violation
     field: at,
     violation: { organization_id: organizationId, api_key_id: apiKeyId, field, limit },
   });
-}
-
-/** A user's key is judged by the owner's role; one of the organization, where a widget makes it, by the role of who uses the widget. */
-function roleViolations({ sql, actor }: Transaction, policy: ApiKeyPolicy, owner: ActiveRecord["owner"]): PolicyViolation[] {
-  if (owner.type === "user")
-    return outside(policy.user_key_owner_roles, owner.role, "user_key_owner_roles", "Members with this role get no keys of their own");
-  const { self_serve } = actor;
-  if (!self_serve) return [];
-  const [member] = sql
-    .exec<{ role: string }>("SELECT role FROM memberships WHERE organization_id = ? AND user_id IS ?", owner.id, self_serve.user_id)
-    .toArray();
-  const message = "Members with this role make no keys of the organization";
-  return outside(policy.organization_key_creator_roles, member?.role, "organization_key_creator_roles", message);
-}
-
-function outside(
-  roles: readonly string[] | null,
-  role: string | undefined,
-  field: "user_key_owner_roles" | "organization_key_creator_roles",
-  message: string,
-): PolicyViolation[] {
-  if (roles === null || (role !== undefined && roles.includes(role))) return [];
-  return [{ field, limit: [...roles], message: `${message}; those who do: ${roles.join(", ") || "nobody"}.`, at: "owner" }];
 }
 
 function numberViolations({ sql, nowMs }: Transaction, policy: ApiKeyPolicy, owner: ActiveRecord["owner"]): PolicyViolation[] {

@@ -255,6 +255,39 @@ export const MIGRATIONS: readonly (string | ((sql: SqlStorage) => void))[] = [
   `,
   // No list gets longer to make with what it does not show.
   WALK_INDEXES,
+  // Which roles admins had when they got a key's secret, and which request a key was made for. Of keys from before the roles are not known.
+  `
+  ALTER TABLE api_keys ADD COLUMN created_by_roles TEXT;
+  ALTER TABLE secret_receivers ADD COLUMN actor_roles TEXT;
+  CREATE INDEX api_key_requests_by_key ON api_key_requests (api_key_id) WHERE api_key_id IS NOT NULL;
+  `,
+  // Customers' own audit events: schemas of their actions (the home cell), exports that were asked for, how long an organization keeps them.
+  `
+  CREATE TABLE audit_log_actions (
+    name TEXT PRIMARY KEY, id TEXT NOT NULL UNIQUE, version INTEGER NOT NULL, created_at_ms INTEGER NOT NULL, updated_at_ms INTEGER NOT NULL
+  ) STRICT;
+  CREATE TABLE audit_log_schemas (
+    id TEXT PRIMARY KEY, action TEXT NOT NULL, version INTEGER NOT NULL, schema TEXT NOT NULL, created_at_ms INTEGER NOT NULL
+  ) STRICT;
+  CREATE UNIQUE INDEX audit_log_schemas_by_version ON audit_log_schemas (action, version);
+  CREATE INDEX audit_log_schemas_of_action ON audit_log_schemas (action, id);
+
+  CREATE TABLE audit_log_exports (
+    id TEXT PRIMARY KEY, organization_id TEXT NOT NULL, filter TEXT NOT NULL, stretch TEXT NOT NULL,
+    dropped_through INTEGER NOT NULL, expired_through INTEGER NOT NULL, created_at_ms INTEGER NOT NULL
+  ) STRICT;
+
+  CREATE TABLE customer_event_retentions (
+    organization_id TEXT PRIMARY KEY, days INTEGER, expired_through INTEGER NOT NULL DEFAULT 0, due_at_ms INTEGER
+  ) STRICT;
+  CREATE INDEX customer_event_retentions_by_due_time ON customer_event_retentions (due_at_ms) WHERE due_at_ms IS NOT NULL;
+  `,
+  // What else the WorkOS API says of users.
+  `
+  ALTER TABLE users ADD COLUMN email_verified INTEGER NOT NULL DEFAULT 0;
+  ALTER TABLE users ADD COLUMN name TEXT;
+  ALTER TABLE users ADD COLUMN locale TEXT;
+  `,
 ];
 
 /** Brings the cell's schema up to date. Call before anything else touches storage. */

@@ -1,5 +1,6 @@
 /** Organizations, users and memberships as a cell keeps them, and their public shapes. */
 import type { Slice, Walk } from "../../core/page.ts";
+import type { UserProfile } from "./command.ts";
 import { isoTime } from "./iso-time.ts";
 import { walkTable } from "./walk-table.ts";
 import type { MembershipView, OrganizationView, UserView } from "./view.ts";
@@ -23,6 +24,9 @@ interface UserRow extends Record<string, SqlStorageValue> {
   created_at_ms: number;
   updated_at_ms: number;
   metadata: string;
+  email_verified: number;
+  name: string | null;
+  locale: string | null;
 }
 
 /** A membership as stored, with the organization's name. */
@@ -61,6 +65,12 @@ export function organizationSlice(sql: SqlStorage, walk: Walk): Slice<Organizati
 export function userView(sql: SqlStorage, id: string): UserView | null {
   const [row] = sql.exec<UserRow>("SELECT * FROM users WHERE id = ?", id).toArray();
   return row ? toUser(row) : null;
+}
+
+/** What is said of a user, as it was said: without a name made of others. */
+export function userProfile(sql: SqlStorage, id: string): UserProfile {
+  const { email_verified, first_name, last_name, name, locale } = sql.exec<UserRow>("SELECT * FROM users WHERE id = ?", id).one();
+  return { email_verified: email_verified === 1, first_name, last_name, name, locale };
 }
 
 /** Those of the users who are there: at most as many as a page has. */
@@ -119,18 +129,18 @@ function toOrganization(row: OrganizationRow): OrganizationView {
 }
 
 function toUser(row: UserRow): UserView {
-  const name = [row.first_name, row.last_name].filter((part) => part !== null).join(" ");
+  const madeName = [row.first_name, row.last_name].filter((part) => part !== null).join(" ");
   return {
     object: "user",
     id: row.id,
     email: row.email,
-    email_verified: false,
+    email_verified: row.email_verified === 1,
     first_name: row.first_name,
     last_name: row.last_name,
-    name: name === "" ? null : name,
+    name: row.name ?? (madeName === "" ? null : madeName),
     profile_picture_url: null,
     last_sign_in_at: null,
-    locale: null,
+    locale: row.locale,
     external_id: row.external_id,
     metadata: JSON.parse(row.metadata) as Record<string, string>,
     created_at: isoTime(row.created_at_ms),

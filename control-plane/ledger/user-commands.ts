@@ -1,9 +1,9 @@
 /** Commands on users; they run in the home cell. */
 import { quoteId } from "../../core/identifier.ts";
-import type { Command } from "./command.ts";
+import type { Command, UserProfile } from "./command.ts";
 import { endMembershipsOf } from "./ending-memberships.ts";
 import { mergeMetadata } from "./metadata.ts";
-import { userByExternalId, userView } from "./tenancy.ts";
+import { userByExternalId, userProfile, userView } from "./tenancy.ts";
 import { refuse, type Transaction } from "./transaction.ts";
 import { noteEndedUser } from "./user-endings.ts";
 import type { UserView } from "./view.ts";
@@ -13,22 +13,22 @@ type Of<Type extends Command["type"]> = Extract<Command, { type: Type }>;
 /** Creates a user; e-mail addresses are unique without regard to case, external ids as they are. */
 export function createUser(transaction: Transaction, command: Of<"create_user">): Record<string, unknown> {
   const { sql, nowMs } = transaction;
-  const { id, first_name, last_name, external_id, metadata = {} } = command;
+  const { id, external_id, metadata = {} } = command;
   const email = command.email.toLowerCase();
   requireEmailFree(transaction, email, id);
   requireExternalIdFree(transaction, external_id, id);
-  transaction.append("user.created", id, { id, email, first_name, last_name, external_id, metadata });
+  const profile = profileOf(command, NO_PROFILE);
+  transaction.append("user.created", id, { id, email, ...profile, external_id, metadata });
   sql.exec(
-    `INSERT INTO users (id, email, first_name, last_name, external_id, metadata, created_at_ms, updated_at_ms) VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
+    "INSERT INTO users (id, email, external_id, metadata, created_at_ms, updated_at_ms) VALUES (?, ?, ?, ?, ?, ?)",
     id,
     email,
-    first_name,
-    last_name,
     external_id,
     JSON.stringify(metadata),
     nowMs,
     nowMs,
   );
+  writeProfile(sql, id, profile);
   return { ...userView(sql, id) };
 }
 
@@ -36,29 +36,29 @@ export function createUser(transaction: Transaction, command: Of<"create_user">)
 export function updateUser(transaction: Transaction, command: Of<"update_user">): Record<string, unknown> {
   const { sql, nowMs } = transaction;
   const before = standingUser(transaction, command.id);
-  const { id, first_name = before.first_name, last_name = before.last_name, external_id = before.external_id } = command;
+  const { id, external_id = before.external_id } = command;
   const email = command.email?.toLowerCase() ?? before.email;
+  const known = userProfile(sql, id);
+  const profile = profileOf(command, email === before.email ? known : { ...known, email_verified: false });
   const metadata = mergeMetadata(before.metadata, command.metadata);
   requireEmailFree(transaction, email, id);
   requireExternalIdFree(transaction, external_id, id);
   const previous_attributes = {
     email: before.email,
-    first_name: before.first_name,
-    last_name: before.last_name,
+    ...known,
     external_id: before.external_id,
     metadata: before.metadata,
   };
-  transaction.append("user.updated", id, { id, email, first_name, last_name, external_id, metadata, previous_attributes });
+  transaction.append("user.updated", id, { id, email, ...profile, external_id, metadata, previous_attributes });
   sql.exec(
-    "UPDATE users SET email = ?, first_name = ?, last_name = ?, external_id = ?, metadata = ?, updated_at_ms = ? WHERE id = ?",
+    "UPDATE users SET email = ?, external_id = ?, metadata = ?, updated_at_ms = ? WHERE id = ?",
     email,
-    first_name,
-    last_name,
     external_id,
     JSON.stringify(metadata),
     nowMs,
     id,
   );
+  writeProfile(sql, id, profile);
   return { ...userView(sql, id) };
 }
 
@@ -73,6 +73,26 @@ export function endUser(transaction: Transaction, { id }: Of<"end_user">): Recor
   sql.exec("DELETE FROM users WHERE id = ?", id);
   noteEndedUser(sql, id, seq);
   return { id };
+}
+
+const NO_PROFILE: UserProfile = { email_verified: false, first_name: null, last_name: null, name: null, locale: null };
+
+/** What is given, over what is known. */
+function profileOf(given: Partial<UserProfile>, known: UserProfile): UserProfile {
+  const { email_verified, first_name, last_name, name, locale } = { ...known, ...given };
+  return { email_verified, first_name, last_name, name, locale };
+}
+
+function writeProfile(sql: SqlStorage, id: string, { email_verified, first_name, last_name, name, locale }: UserProfile): void {
+  sql.exec(
+    "UPDATE users SET email_verified = ?, first_name = ?, last_name = ?, name = ?, locale = ? WHERE id = ?",
+    Number(email_verified),
+    first_name,
+    last_name,
+    name,
+    locale,
+    id,
+  );
 }
 
 function standingUser({ sql }: Transaction, id: string): UserView {

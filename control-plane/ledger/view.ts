@@ -17,12 +17,14 @@ type DeepReadonly<T> = T extends (infer Item)[]
 export type View<Schema extends z.ZodType> = DeepReadonly<z.output<Schema>>;
 
 /** An id that Portcullis minted; organizations include the reserved `org_platform`. */
-function idOf(prefix: IdPrefix): z.ZodString {
+export function idOf(prefix: IdPrefix): z.ZodString {
   return z.string().regex(new RegExp(`^${prefix}_(?:[0-7][0-9A-HJKMNP-TV-Z]{25}${prefix === "org" ? "|platform" : ""})$`));
 }
 
-const time = z.iso.datetime();
-const dated = { created_at: time, updated_at: time } as const;
+/** A time. */
+export const time = z.iso.datetime();
+/** When something was made and changed last. */
+export const dated = { created_at: time, updated_at: time } as const;
 
 /** Who did something. */
 const actorSchema = z.object({ type: z.string(), id: z.string() });
@@ -81,13 +83,13 @@ export const userSchema = z
     object: z.literal("user"),
     id: idOf("user"),
     email: z.string(),
-    email_verified: z.boolean(),
+    email_verified: z.boolean().describe("As it was said. Nothing is decided by it."),
     first_name: z.string().nullable(),
     last_name: z.string().nullable(),
-    name: z.string().nullable(),
+    name: z.string().nullable().describe("As it was said, or else made of first and last name."),
     profile_picture_url: z.null(),
     last_sign_in_at: z.null(),
-    locale: z.null(),
+    locale: z.string().nullable().describe("BCP 47."),
     external_id: z.string().nullable(),
     metadata: z.record(z.string(), z.string()),
     ...dated,
@@ -328,36 +330,6 @@ export const apiKeyRequestSchema = z
   })
   .meta({ id: "ApiKeyRequest" });
 export type ApiKeyRequestView = View<typeof apiKeyRequestSchema>;
-
-// The audit log
-
-const auditContent = {
-  seq: z.number().int().describe("Number in its cell; in the list of refusals, among the cell's refusals."),
-  at: time,
-  actor: z.object({ type: z.string(), id: z.string() }),
-  type: z.string(),
-  subject: z.string().describe("What it is about: an id, or a name where that kind of thing has one."),
-  organizations: z.array(idOf("org")).describe("Whom it concerns; none: the installation as a whole."),
-  payload: z.record(z.string(), z.unknown()),
-} as const;
-const sha256 = z.string().regex(/^[0-9a-f]{64}$/);
-
-/** An entry in the audit log: of the ledger, or of what was refused. */
-export const auditEntrySchema = z
-  .object({
-    object: z.enum(["audit_log_entry", "audit_log_denial"]),
-    id: z.string().describe("Its place among all entries, in their order."),
-    cell: z.number().int(),
-    ...auditContent,
-    hash: sha256.describe("Its link in the chain that was asked for: the organization's, or the cell's."),
-  })
-  .meta({ id: "AuditLogEntry" });
-export type AuditEntryView = View<typeof auditEntrySchema>;
-
-/** An entry as it is exported: with the salt that its digest covers, or without its content. */
-export type AuditExportLine =
-  | (View<z.ZodObject<typeof auditContent>> & { readonly salt: string; readonly hash: string })
-  | { readonly seq: number; readonly content: "dropped" | "withheld"; readonly digest: string; readonly hash: string };
 
 // The route table
 

@@ -8,14 +8,14 @@ export function errorSchemaName(code: ErrorCode): string {
   return `${code.replaceAll(/(?:^|_)([a-z])/g, (_, letter: string) => letter.toUpperCase())}Error`;
 }
 
-/** By name. Errors of 422 name the fields at fault, and so does that of a range. */
+/** By name. Errors of 422, of a range and of audit events name the fields at fault. */
 export function errorSchemas(): Record<string, JsonSchema> {
   return Object.fromEntries(Object.keys(ERRORS).map((code) => [errorSchemaName(code as ErrorCode), errorSchema(code as ErrorCode)]));
 }
 
 function errorSchema(code: ErrorCode): JsonSchema {
   const { status, meaning, remedy } = ERRORS[code];
-  const isFieldError = status === 422 || code === "invalid_range";
+  const isFieldError = status === 422 || code === "invalid_range" || code === "invalid_audit_log_event";
   return {
     description: `${meaning} ${remedy}`,
     type: "object",

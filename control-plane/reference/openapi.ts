@@ -133,7 +133,7 @@ function operation(endpoint: Endpoint, tag: string, schemaOf: SchemaOf): Operati
 }
 
 function securityOf(access: Access): Operation["security"] {
-  if (access === "public") return [];
+  if (access === "public" || access === "signed_url") return [];
   if (access === "bootstrap_secret") return [{ bootstrapSecret: [] }];
   return isServedScope(access) ? [{ widgetToken: [access] }] : [{ platformKey: [] }, { identityProvider: [] }];
 }

@@ -5,7 +5,7 @@
 import { errors, jwtVerify, type JWTPayload } from "jose";
 import type { Actor } from "../ledger/command.ts";
 import { KeySet, KeysUnavailableError, type KeySetPorts } from "./key-set.ts";
-import { permissionsOf } from "./roles.ts";
+import { permissionsOf, rolesOf } from "./roles.ts";
 import type { IdentityProviderConfiguration } from "./settings.ts";
 
 /** Who signed in. The permissions are those of the roles that the provider vouches for; perhaps none. */
@@ -48,8 +48,9 @@ export class IdentityProvider {
     const { issuer } = this.#configuration;
     if (payload.sub === undefined || !SUBJECT.test(payload.sub)) throw new SignInRefusedError("subject_not_usable");
     const permissions = permissionsOf(payload, this.#configuration);
+    const admins = [rolesOf(payload, this.#configuration)];
     // An issuer has no `#`, so no two subjects of any two issuers have the same id.
-    const actor = { type: "user", id: `${issuer}#${payload.sub}`, permissions, signed_in_until_ms: endOf(payload) } as const;
+    const actor = { type: "user", id: `${issuer}#${payload.sub}`, permissions, admins, signed_in_until_ms: endOf(payload) } as const;
     return { actor, permissions };
   }
 

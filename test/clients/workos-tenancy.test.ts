@@ -1,5 +1,5 @@
 /** The official WorkOS SDK for Node, unmodified, on the running control plane: organizations, users, memberships, and what their changes do to keys. */
-import { NotFoundException } from "@workos-inc/node";
+import { NotFoundException, UnprocessableEntityException } from "@workos-inc/node";
 import { describe, expect, it } from "vitest";
 import { at, refusalOf, startWorkos, statusAtGateway } from "./workos-client.ts";
 
@@ -31,6 +31,30 @@ describe("organizations and users", () => {
     expect(user).toMatchObject({ object: "user", email: "alan@example.com", firstName: "Alan", lastName: "Turing", externalId: "hr-3" });
     expect(await workos.userManagement.getUser(user.id)).toEqual(user);
     expect((await workos.userManagement.listUsers({ email: "alan@example.com" })).data).toEqual([user]);
+  });
+
+  it("keeps all that the SDK can say of a user, and takes it back", async () => {
+    const made = await workos.userManagement.createUser({
+      email: "rear-admiral@example.com",
+      name: "Rear Admiral Hopper",
+      firstName: "Grace",
+      lastName: "Hopper",
+      emailVerified: true,
+      metadata: { ship: "Cole" },
+    });
+    const said = { name: "Rear Admiral Hopper", firstName: "Grace", lastName: "Hopper", emailVerified: true, metadata: { ship: "Cole" } };
+    expect(made).toMatchObject({ ...said, locale: null, profilePictureUrl: null, lastSignInAt: null });
+    const { id: userId } = made;
+    const changed = await workos.userManagement.updateUser({
+      userId,
+      locale: "en-us",
+      metadata: { ship: null, rank: "1" },
+      firstName: "G.",
+    });
+    expect(changed).toMatchObject({ ...said, firstName: "G.", locale: "en-US", metadata: { rank: "1" } });
+    expect(await workos.userManagement.getUser(userId)).toEqual(changed);
+    expect((await workos.userManagement.updateUser({ userId, email: "hopper@example.com" })).emailVerified).toBe(false);
+    await refusalOf(workos.userManagement.updateUser({ userId, password: "is nobody's" }), UnprocessableEntityException);
   });
 });
 

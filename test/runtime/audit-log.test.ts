@@ -10,7 +10,7 @@ import type { LedgerContract } from "../../control-plane/ledger/contract.ts";
 import { migrateToAuditLog } from "../../control-plane/ledger/audit-schema.ts";
 import { CHAIN_START, latestSeq, readEntries } from "../../control-plane/ledger/journal.ts";
 import { Transaction } from "../../control-plane/ledger/transaction.ts";
-import type { AuditEntryView } from "../../control-plane/ledger/view.ts";
+import type { AuditEntryView } from "../../control-plane/ledger/audit-view.ts";
 import { foreignEntry } from "./foreign-entries.ts";
 import { envelope, minted, newId, replyOf } from "./ledger-commands.ts";
 

@@ -83,6 +83,11 @@ export class Ledger extends RealLedger {
     return super.holdsExternalId(organizationId, externalId);
   }
 
+  override async adminsBehind(keyIds: readonly string[]): ReturnType<RealLedger["adminsBehind"]> {
+    for (const id of keyIds) await suffer(ledgerFaults.onAdminsAsked.get(id));
+    return super.adminsBehind(keyIds);
+  }
+
   override async endUsers(users: readonly EndedUser[]): Promise<void> {
     if (ledgerFaults.notEndingUsers.has(this.ctx.id.name ?? "")) throw new Error("Network connection lost.");
     return super.endUsers(users);

@@ -77,6 +77,15 @@ async function rolesLive(place: string, slug: string): Promise<void> {
   await must("PUT", `${place}/${slug}/permissions`, { permissions: ["orders:read"] });
 }
 
+async function auditLogLives(organization_id: string): Promise<void> {
+  await must("POST", "/audit_logs/actions/a.b/schemas", {
+    targets: [{ type: "t", metadata: { type: "object", properties: { n: { type: "number" } } } }],
+  });
+  const range = { range_start: "2026-01-01T00:00:00Z", range_end: "2026-02-01T00:00:00Z" };
+  await must("POST", "/audit_logs/exports", { organization_id, ...range, actions: ["a.b"], targets: ["t"] });
+  await must("PUT", `/organizations/${organization_id}/audit_logs_retention`, { retention_period: "1_YEAR", reason: "Asked for." });
+}
+
 async function catalogueLives(): Promise<void> {
   await must("POST", "/authorization/permissions", { slug: "short:lived", name: "Short-lived" });
   await must("PATCH", "/authorization/permissions/short:lived", { name: "Renamed" });
@@ -105,6 +114,7 @@ describe("the catalogue", () => {
     await rolesLive("/authorization/roles", "short");
     await must("DELETE", "/authorization/roles/short");
     await catalogueLives();
+    await auditLogLives(organizationId);
     await webhooksLive();
     await must("DELETE", `/organizations/${organizationId}`);
     expect([...new Set(typesOf(await listed()))].toSorted()).toEqual(EVENT_TYPES.filter((type) => !HAPPEN_ELSEWHERE.has(type)).toSorted());

@@ -12,6 +12,8 @@ export const ledgerFaults = {
   claimsAnswered: new Map<string, Promise<void>>(),
   /** By external id: what cells do on being asked whether an organization of theirs has it. */
   onHolding: new Map<string, LedgerFault>(),
+  /** By platform key: what the cell that has it does on being asked for the admins behind it. */
+  onAdminsAsked: new Map<string, LedgerFault>(),
   /** Cells, by their objects' names, that do not hear of ended users. */
   notEndingUsers: new Set<string>(),
   /** What cells, by their objects' names, do on being asked for a lease. */

@@ -62,7 +62,7 @@ async function lookAlikeKey(installation: Installation): Promise<string> {
 function declared(access: Access, { permissions }: Holder): Verdict {
   if (access === "public") return "in";
   if (isServedScope(access)) return "no widget";
-  if (access === "bootstrap_secret" || !permissions) return "401";
+  if (access === "bootstrap_secret" || access === "signed_url" || !permissions) return "401";
   if (access === "any_platform_key") return "in";
   return permissions.includes(access) ? "in" : "403";
 }

@@ -1,6 +1,6 @@
 /** From claims to permissions. */
 import { expect, test } from "vitest";
-import { permissionsOf } from "../../control-plane/sign-in/roles.ts";
+import { permissionsOf, rolesOf } from "../../control-plane/sign-in/roles.ts";
 
 const permissionsByRole = new Map([
   ["security", ["portcullis:*"]],
@@ -16,6 +16,12 @@ test("all roles count together, each permission once", () => {
     "portcullis:users:read",
   ]);
   expect(of("groups", { groups: ["keys", "security"] })).toEqual(["portcullis:*"]);
+});
+
+test("roles are those that the settings know, each once", () => {
+  const roles = (groups: unknown) => rolesOf({ groups }, { roleClaim: "groups", permissionsByRole });
+  expect(roles(["support", "other", "support", 7, "keys", "constructor"])).toEqual(["support", "keys"]);
+  expect([roles("keys"), roles("other"), roles(undefined), roles({ keys: true })]).toEqual([["keys"], [], [], []]);
 });
 
 test("a pointer goes to where it says, escapes included, and a name with dots and slashes is one name", () => {

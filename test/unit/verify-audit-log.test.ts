@@ -15,8 +15,15 @@ afterAll(() => rmSync(folder, { recursive: true }));
 
 const HOSTILE = { "10": 1, "9": { ä: "\u2028\ud800\u0000", A: -0.5, "": null }, b: [1e21, 1e-7, true, "=1"], c: 1e20, a: "\uffff" };
 
+/** How many of the oldest, and which others, have lost their content. */
+interface WithoutContent {
+  readonly dropped?: number;
+  readonly withheld?: number;
+  readonly expired?: number;
+}
+
 /** An export of so many entries as the control plane writes it, the first few of them without content. */
-function exportOf(chain: ChainName, entries: number, more: { readonly dropped?: number; readonly withheld?: number } = {}): Line[] {
+function exportOf(chain: ChainName, entries: number, more: WithoutContent = {}): Line[] {
   let hash = firstHash(chain);
   const lines: Line[] = [{ format: "portcullis-audit-log-1", chain, cell: 3, after: { seq: 0, hash } }];
   for (let n = 1; n <= entries; n += 1) {
@@ -33,7 +40,7 @@ function exportOf(chain: ChainName, entries: number, more: { readonly dropped?: 
     };
     const digest = contentDigest({ ...content, payload: canonicalJson(content.payload) });
     hash = linkHash(hash, digest);
-    const why = n <= (more.dropped ?? 0) ? "dropped" : n === more.withheld ? "withheld" : undefined;
+    const why = n <= (more.dropped ?? 0) ? "dropped" : n === more.withheld ? "withheld" : n === more.expired ? "expired" : undefined;
     lines.push(why === undefined ? { ...content, hash } : { seq, content: why, digest, hash });
   }
   const last = lines.at(-1);
@@ -110,6 +117,10 @@ describe("a log that is as it was written", () => {
       status: 0,
       said: expect.stringContaining("4 entries, the oldest, are without content") as string,
     });
+    for (const chain of ["ledger", "organization org_a"] as const) {
+      const { status, said } = verify(textOf(exportOf(chain, 9, { expired: 6 })), "--head", hashAt(exportOf(chain, 9), 9));
+      expect([status, said]).toEqual([0, expect.stringContaining("1 entries are without content, said to be customers' own events")]);
+    }
     expect(verify(textOf(exportOf("organization org_a", 9, { dropped: 2, withheld: 5 })))).toMatchObject({
       status: 0,
       said: expect.stringContaining("1 entries are without content because they concern other organizations") as string,
@@ -151,6 +162,11 @@ describe("is found out:", () => {
     ["an end with another count", textOf([...LOG.slice(0, -1), { end: { entries: 8, seq: 9, hash: HEAD } }])],
     ["a beginning that is not the chain's", textOf([{ ...LOG[0], chain: "organization org_b" }, ...LOG.slice(1)])],
     ["a beginning of the forger's choice", textOf([{ ...LOG[0], after: { seq: 0, hash: hashAt(LOG, 4) } }, ...LOG.slice(5)])],
+    ["content said to have expired that no customer's event can have been", textOf(exportOf("denials", 9, { expired: 5 }))],
+    [
+      "a digest that does not fit, of what is said to have expired",
+      textOf(exportOf("ledger", 9, { expired: 5 })).replace(/"digest":"../, '"digest":"zz'),
+    ],
     ["content taken out of the middle", textOf([...LOG.slice(0, 5), ...exportOf("ledger", 9, { dropped: 9 }).slice(5)])],
     ["content said to be withheld from a whole cell", textOf(exportOf("ledger", 9, { withheld: 4 }))],
     ["a member that no hash covers", textOf(changing(4, { note: "approved" }))],
