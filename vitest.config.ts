@@ -27,6 +27,7 @@ export default defineConfig({
       projectOf("fault"),
       projectOf("simulation"),
       projectOf("bench"),
+      projectOf("soak"),
     ],
   },
 });
