@@ -10,6 +10,8 @@ const SCRIPTS = [
   ["npm run protocol:explain", "local/explain-protocol.ts", []],
   ["npm run simulate", "test/simulation/simulate.ts", ["--seeds", "--from", "--trace", "--mutant", "--mutants", "--exhaustive", "--depth"]],
   ["npm run fault", "test/fault/run.ts", []],
+  ["npm run soak", "test/soak/soak.ts", ["--minutes", "--rate", "--seed", "--gateway"]],
+  ["npm run limits:load", "test/simulation/limits-load.ts", ["--real"]],
   ["npm run bench", "test/bench/bench.ts", ["--json", "--quick"]],
 ] as const;
 
@@ -38,6 +40,8 @@ it.each([
   ["test/simulation/simulate.ts", ["--seeds", "many"], {}, "--seeds takes a whole number, not 'many'."],
   ["test/simulation/simulate.ts", ["--seeds"], {}, "Option '--seeds <value>' argument missing."],
   ["test/simulation/simulate.ts", ["--trace", "1", "--mutant", "good"], {}, "--mutant takes one of "],
+  ["test/soak/soak.ts", ["--minutes", "many"], {}, "'many' is not a number."],
+  ["test/soak/soak.ts", ["--gateway", "good"], {}, "'good' is no gateway."],
   ["test/fault/run.ts", [], { KILLS: "some" }, "'some' is not a number of kills."],
 ] as const)("%s %j %j: says what is wrong", (script, args, env, fault) => {
   const { status, stdout, stderr } = run(script, args, env);

@@ -177,6 +177,8 @@ class Run {
   async #sample(): Promise<void> {
     const atMs = Date.now();
     for (const [name, bytes] of Object.entries(await this.#system.memory())) {
+      // Not every operating system tells.
+      if (Number.isNaN(bytes)) continue;
       const samples = this.#samples.get(name) ?? [];
       samples.push({ atMs, bytes });
       this.#samples.set(name, samples);
