@@ -110,7 +110,9 @@ export class Clients implements AsyncDisposable {
         keyId: response.headers.get("x-soak-key") ?? undefined,
         body,
       };
-      if (limit === "concurrency" && code === undefined) admitted?.({ fromMs: headAtMs, toMs: upstream.endedAtMs(id) });
+      // Where the upstream has not noted the end yet it is not known for how long it was under way.
+      const endedAtMs = upstream.endedAtMs(id);
+      if (limit === "concurrency" && code === undefined && Number.isFinite(endedAtMs)) admitted?.({ fromMs: headAtMs, toMs: endedAtMs });
       if (limit !== "concurrency" && wasPassedOn(code)) admitted?.({ fromMs, toMs: headAtMs });
       judged(sent, await settled(() => judge.judge(sent, answer)), at);
     } catch (error) {

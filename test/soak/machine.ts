@@ -12,9 +12,9 @@ export async function workerdPid(): Promise<string | undefined> {
   return undefined;
 }
 
-/** Bytes of its memory that are resident; NaN where it cannot be told. */
+/** Bytes of its own memory that are resident, without files that it has mapped; NaN where it cannot be told. */
 export async function residentBytes(pid: string | undefined): Promise<number> {
-  return Number(/\nVmRSS:\s+(\d+) kB/.exec(pid === undefined ? "" : await statusOf(pid))?.[1]) * 1_024;
+  return Number(/\nRssAnon:\s+(\d+) kB/.exec(pid === undefined ? "" : await statusOf(pid))?.[1]) * 1_024;
 }
 
 /** For how many ms, since it began, it could have run and was not given a processor; 0 where it cannot be told. */
