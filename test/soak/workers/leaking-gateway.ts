@@ -3,7 +3,7 @@ import gateway from "./gateway.ts";
 
 export { FaultSwitch } from "./fault-switch.ts";
 
-const KEPT_NUMBERS = 20_000;
+const KEPT_NUMBERS = 40_000;
 const kept: number[][] = [];
 
 export default {
