@@ -34,6 +34,7 @@ export default defineConfig({
       projectOf("fault"),
       projectOf("simulation"),
       projectOf("bench"),
+      projectOf("soak"),
     ],
   },
 });

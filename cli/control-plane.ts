@@ -3,9 +3,11 @@ import { z } from "zod";
 import { routesSchema, type Route } from "../core/route.ts";
 import { ApiCallError, callApi, type Json } from "../local/api-client.ts";
 import { readInstallation } from "../local/installation.ts";
+import type { Known } from "./check.ts";
 import { Failure } from "./failure.ts";
 
 const tableSchema = z.object({ version: z.number(), routes: routesSchema });
+const servicesSchema = z.object({ upstream_services: z.array(z.string()).nullable() });
 const versionsSchema = z.object({
   data: z.array(
     z.object({
@@ -53,6 +55,12 @@ export class ControlPlane {
 
   async versions(): Promise<readonly KeptVersion[]> {
     return versionsSchema.parse(await this.#call("GET", "/routes/versions")).data;
+  }
+
+  /** What it knows that routes are held against. */
+  async known(): Promise<Known> {
+    const { upstream_services: services } = servicesSchema.parse(await this.#call("GET", "/routes"));
+    return { catalogue: await this.permissions(), services };
   }
 
   /** All permissions of the catalogue, by slug. */

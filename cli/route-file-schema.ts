@@ -47,8 +47,10 @@ export type Expectation = z.infer<typeof expectationSchema>;
 
 /** The whole file. */
 export const routeFileSchema = z.strictObject({
-  $schema: z.string().optional(),
-  routes: routesSchema,
+  $schema: z.string().optional().meta({ description: "The JSON Schema by which editors complete and check this file." }),
+  routes: routesSchema.meta({
+    description: "The whole table, 1,000 routes at most. What matches none is refused; the order means nothing.",
+  }),
   tests: z
     .array(expectationSchema)
     .max(10_000)

@@ -77,7 +77,7 @@ async function check({ file, offline }: Options): Promise<ExitCode> {
     );
   const controlPlane = offline ? undefined : knownControlPlane(process.env);
   if (!offline && !controlPlane) console.log("Permissions are not looked at: there is no control plane to ask (--offline to say so).");
-  const { errors, warnings } = findingsIn(read.file.routes, await controlPlane?.permissions());
+  const { errors, warnings } = findingsIn(read.file.routes, await controlPlane?.known());
   for (const warning of warnings) console.log(`warning  ${warning}`);
   if (errors.length > 0)
     return report(

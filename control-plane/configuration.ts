@@ -3,6 +3,7 @@ import { z } from "zod";
 import { ConfigurationError, parseConfiguration, sharedFields, tagKeysOf } from "../core/configuration.ts";
 import { tunablesOf, tunablesSchema, type Tunables } from "../core/protocol/tunables.ts";
 import type { Environment, TagKeys } from "../core/token.ts";
+import { upstreamServicesSetting } from "../core/upstream.ts";
 import { identityProviderOf, isSafeUrl, missingForSignIn, signInFields, type IdentityProviderConfiguration } from "./sign-in/settings.ts";
 
 /** Validated settings of the control plane. */
@@ -34,6 +35,8 @@ export interface ControlPlaneConfiguration {
   readonly usageRetentionDays: number;
   /** Whether usage goes to the Analytics Engine as well. */
   readonly usageAnalytics: boolean;
+  /** Service bindings that the gateway has for routes; null: this control plane has not been told. */
+  readonly upstreamServices: ReadonlySet<string> | null;
 }
 
 /** Settings of the widgets that customers use in their browsers. */
@@ -97,6 +100,7 @@ const ownFields = z.object({
     .max(400, "must be 1 to 400")
     .default(90),
   USAGE_ANALYTICS: z.enum(["on", "off"], { error: "must be 'on' or 'off'" }).default("off"),
+  UPSTREAM_SERVICES: upstreamServicesSetting.optional(),
 });
 const YEAR_S = 366 * 24 * 60 * 60;
 const seconds = z.coerce
@@ -155,6 +159,7 @@ export function controlPlaneConfiguration(bindings: unknown): ControlPlaneConfig
     widgets: { tokenKey: decodeBase64Url(parsed.WIDGET_TOKEN_KEY), origins: parsed.WIDGET_ORIGINS },
     usageRetentionDays: parsed.USAGE_RETENTION_DAYS,
     usageAnalytics: parsed.USAGE_ANALYTICS === "on",
+    upstreamServices: parsed.UPSTREAM_SERVICES ? new Set(parsed.UPSTREAM_SERVICES) : null,
   };
 }
 

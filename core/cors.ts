@@ -68,8 +68,16 @@ export interface PreparedCors {
   readonly ofAnswer: HeaderList;
 }
 
-/** Works out what is said to pages. `places`: where the route takes a key from, none if it takes none. */
-export function prepareCors(cors: Cors, methods: readonly string[], places: Iterable<CredentialPlace>): PreparedCors {
+/**
+ * Works out what is said to pages. `places`: where the route takes a key from, none if it takes none; `said`: headers that the gateway puts
+ * into answers of the route, which pages may read.
+ */
+export function prepareCors(
+  cors: Cors,
+  methods: readonly string[],
+  places: Iterable<CredentialPlace>,
+  said: readonly string[] = [],
+): PreparedCors {
   const allowed = new Set([...(cors.headers ?? HEADERS_USUALLY), ...[...places].map((place) => HEADER_OF[place])]);
   const cookies: HeaderList = cors.credentials === true ? [["Access-Control-Allow-Credentials", "true"]] : [];
   return {
@@ -81,7 +89,7 @@ export function prepareCors(cors: Cors, methods: readonly string[], places: Iter
       ["Access-Control-Allow-Headers", [...allowed].join(", ")],
       ["Access-Control-Max-Age", String(cors.maxAge ?? MAX_AGE_S)],
     ],
-    ofAnswer: [...cookies, ["Access-Control-Expose-Headers", [...new Set([EXPOSED_ALWAYS, ...(cors.exposed ?? [])])].join(", ")]],
+    ofAnswer: [...cookies, ["Access-Control-Expose-Headers", [...new Set([EXPOSED_ALWAYS, ...said, ...(cors.exposed ?? [])])].join(", ")]],
   };
 }
 

@@ -2,6 +2,7 @@
 import { prepareCors, type PreparedCors } from "./cors.ts";
 import type { CredentialPlace } from "./credential.ts";
 import { prepareHeaderRules, type PreparedHeaderRules } from "./header-rule.ts";
+import { LIMIT_HEADERS } from "./limits/headers.ts";
 import { methodsOf, placesOf, type Route } from "./route.ts";
 
 /** What is worked out; undefined where the route says nothing. */
@@ -20,7 +21,7 @@ export function prepareRoute(route: Route): PreparedRoute {
   const places = placesOf(route);
   const prepared = {
     places: new Set(places),
-    cors: route.cors && prepareCors(route.cors, methodsOf(route), places),
+    cors: route.cors && prepareCors(route.cors, methodsOf(route), places, route.limits && LIMIT_HEADERS),
     requestHeaders: prepareHeaderRules(route.headers?.request),
     responseHeaders: prepareHeaderRules(route.headers?.response),
   };

@@ -35,26 +35,23 @@ const permissionList = z.array(permissionSlug).min(1).max(32);
 /** One route as written by an administrator. */
 export const routeSchema = z
   .strictObject({
-    /** Names the route in logs; unique in the table. */
-    name: z.string().regex(/^[a-z0-9][a-z0-9._-]{0,63}$/, "lower-case letters, digits, '.', '_', '-'; at most 64"),
-    /** Host name to match, lower-case, without port; absent: any. */
+    name: z
+      .string()
+      .regex(/^[a-z0-9][a-z0-9._-]{0,63}$/, "lower-case letters, digits, '.', '_', '-'; at most 64")
+      .meta({ description: "Names the route in logs; unique in the table." }),
     host: z
       .string()
       .max(253)
       .regex(/^[a-z0-9.-]+$/, "a lower-case host name without port")
-      .optional(),
-    /** GET covers HEAD. */
+      .optional()
+      .meta({ description: "Host name that requests are for, in lower case, without a port. Absent: any." }),
     methods: z
       .array(z.enum(["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]))
       .min(1)
-      .max(7),
-    path: pathPattern,
-    /** Origin, optionally with a base path that is put before the request's path; or a list of such, with weights. */
+      .max(7)
+      .meta({ description: "Methods that the route answers; GET brings HEAD along." }),
+    path: pathPattern.meta({ description: "Literal segments, :name for any one segment, and a last * for the rest, as in /orders/:id/*." }),
     upstream: upstreamSchema,
-    /**
-     * `all`: each is required; `any`: at least one is. A route that is not public needs one of the two. `not`: a key that may do any of
-     * these is refused, wildcards on either side being all that they cover.
-     */
     permissions: z
       .strictObject({
         all: permissionList.optional().meta({ description: "The key needs each of these." }),
@@ -63,7 +60,8 @@ export const routeSchema = z
           .optional()
           .meta({ description: "A key that may do any of these is refused; wildcards are all that they cover." }),
       })
-      .optional(),
+      .optional()
+      .meta({ description: "What a key must be able to do. A route that is not public has all or any." }),
     public: z.boolean().optional().meta({ description: "Passes without a key. A key that is sent must be good all the same." }),
     basic: z
       .boolean()
@@ -96,18 +94,31 @@ export const routeSchema = z
       .max(60_000)
       .optional()
       .meta({ description: "Milliseconds that the knowledge may be old by which a request is decided; 0: asked for after it came." }),
-    /** When the ledger cannot be asked: refuse with 503 (the default), or decide by knowledge of at most so many seconds of age. */
-    outage: z.union([z.literal("deny"), z.strictObject({ allowStale: z.number().int().min(1).max(86_400) })]).optional(),
-    /** Units a request takes of budgets; absent: 1. */
-    cost: z.number().int().min(0).max(1_000_000).optional(),
-    /** How often, how much and how many at a time. Routes that name the same limit share it. */
-    limits: limitsSchema.optional(),
-    /** Milliseconds; without them `firstByte` is a minute for requests without a body, and there is no other. */
-    timeouts: timeoutsSchema.optional(),
-    /** Bytes; without them there is no limit but the platform's. */
-    bodyLimits: bodyLimitsSchema.optional(),
-    /** Absent: once. */
-    retries: retriesSchema.optional(),
+    outage: z
+      .union([
+        z.literal("deny"),
+        z.strictObject({
+          allowStale: z
+            .number()
+            .int()
+            .min(1)
+            .max(86_400)
+            .meta({ description: "Seconds of age that knowledge may have, and for which a silent limiter is done without." }),
+        }),
+      ])
+      .optional()
+      .meta({ description: "When the ledger or a limiter cannot be asked. Usually deny: the answer is 503." }),
+    cost: z.number().int().min(0).max(1_000_000).optional().meta({ description: "Units that a request takes of budgets. Usually 1." }),
+    limits: limitsSchema
+      .optional()
+      .meta({ description: "How often, how much and how many at a time, 8 at most. Routes that name the same limit share it." }),
+    timeouts: timeoutsSchema.optional().meta({ description: "How long the upstream may keep requests waiting." }),
+    bodyLimits: bodyLimitsSchema
+      .optional()
+      .meta({ description: "How large bodies may be, as they are on the way. Usually as large as the platform lets them." }),
+    retries: retriesSchema.optional().meta({
+      description: "How often a request is sent again that got no answer, if its method may be repeated and it has no body. Usually once.",
+    }),
   })
   .refine((route) => (route.public === true) !== (route.permissions?.all !== undefined || route.permissions?.any !== undefined), {
     error: "either public: true, or permissions with 'all' or 'any'",

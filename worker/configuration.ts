@@ -3,7 +3,7 @@ import { z } from "zod";
 import { ConfigurationError, parseConfiguration, sharedFields, tagKeysOf } from "../core/configuration.ts";
 import { REGIONS, type Region } from "../core/protocol/region.ts";
 import type { Environment, TagKeys } from "../core/token.ts";
-import { SERVICE_NAME_PATTERN } from "../core/upstream.ts";
+import { upstreamServicesSetting } from "../core/upstream.ts";
 import { assertionKeysSetting } from "./assertion-keys.ts";
 import type { IdentitySettings } from "./upstream-identity.ts";
 
@@ -42,12 +42,8 @@ const foreignKeyPrefix = z
   .regex(/^[A-Za-z0-9_.~+/-]{3,32}$/, "must be prefixes of 3 to 32 letters, digits and _ . ~ + / -, separated by ','");
 /** RFC 9110 section 7.6.3: a pseudonym is a token; in lower case, so that it can be compared. */
 const viaName = z.string().regex(/^[a-z0-9][a-z0-9._-]{0,63}$/, "must be 1 to 64 lower-case letters, digits and . _ -");
-/** Bindings that are no customer's API. */
+/** Bindings that are no customer's API: whoever may write routes must not reach them. */
 const OWN_BINDINGS = new Set(["KEYS", "LEDGER_READER", "LIMITER_ACCESS", "METRICS", "USAGE_COLLECTOR", "USAGE_QUEUE"]);
-const upstreamService = z
-  .string()
-  .regex(SERVICE_NAME_PATTERN, "must be names of service bindings, separated by ','")
-  .refine((name) => !OWN_BINDINGS.has(name), "must not name a binding of the gateway itself");
 const schema = z.object({
   ...sharedFields,
   FOREIGN_KEY_PREFIXES: z
@@ -64,11 +60,9 @@ const schema = z.object({
   USAGE_DELIVERY: z.enum(["direct", "queue", "off"], { error: "must be 'direct', 'queue' or 'off'" }).default("direct"),
   HEALTH_SECRET: z.string().min(32, "must have at least 32 characters").nullable().default(null),
   VIA_NAME: viaName.default("portcullis"),
-  UPSTREAM_SERVICES: z
-    .string()
-    .default("")
-    .transform((text) => text.split(",").filter((name) => name !== ""))
-    .pipe(z.array(upstreamService).max(100, "must be 100 at most")),
+  UPSTREAM_SERVICES: upstreamServicesSetting
+    .default([])
+    .refine((names) => !names.some((name) => OWN_BINDINGS.has(name)), "must not name a binding of the gateway itself"),
 });
 
 /** Reads the gateway's bindings; throws a ConfigurationError that names every wrong field. */

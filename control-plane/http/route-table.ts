@@ -2,10 +2,11 @@
 import { z } from "zod";
 import { HOME_CELL } from "../../core/identifier.ts";
 import { publishableRoutesSchema } from "../../core/route-faults.ts";
-import { routesSchema } from "../../core/route.ts";
+import { routesSchema, type Route } from "../../core/route.ts";
+import { unboundServices } from "../../core/upstream.ts";
 import { routeTableVersionSchema } from "../ledger/view.ts";
-import { notFound } from "./api-error.ts";
-import { endpoint, type Section } from "./endpoint.ts";
+import { invalid, notFound } from "./api-error.ts";
+import { endpoint, type Section, type Services } from "./endpoint.ts";
 import { changed, inForceWithReceipt, listOf, ok } from "./reply.ts";
 import { send } from "./send.ts";
 
@@ -22,10 +23,20 @@ export const routeTable: Section = {
       operationId: "getRoutes",
       summary: "Reads the route table",
       access: "portcullis:routes:read",
-      replies: { 200: routeTableSchema },
+      replies: {
+        200: routeTableSchema
+          .extend({
+            upstream_services: z
+              .array(z.string())
+              .nullable()
+              .describe("Service bindings that routes may name; null: the control plane does not know (`UPSTREAM_SERVICES`)."),
+          })
+          .meta({ id: "RouteTableInForce" }),
+      },
       handler: async ({ services }) => {
-        const table = await services.cells.home().resolveRoutes(undefined);
-        return ok({ object: "route_table", version: table.version, routes: table.routes });
+        const { version: inForce, routes } = await services.cells.home().resolveRoutes(undefined);
+        const { upstreamServices } = services.configuration;
+        return ok({ object: "route_table", version: inForce, routes, upstream_services: upstreamServices && [...upstreamServices] });
       },
     }),
 
@@ -36,12 +47,13 @@ export const routeTable: Section = {
       summary: "Replaces the whole route table, or nothing",
       description:
         "With `version`, only if that is the version in force. Routes that overlap, or that never answer because others take all of their " +
-        "requests, are refused like any fault.",
+        "requests, are refused like any fault; so are services that are not among `UPSTREAM_SERVICES`, where the control plane has been told.",
       access: "portcullis:routes:write",
       body: z.strictObject({ routes: publishableRoutesSchema, version: version.optional() }),
       replies: inForceWithReceipt(routeTableSchema),
       errors: ["version_conflict"],
       handler: async ({ services, body, terms }) => {
+        requireBoundServices(services, body.routes);
         const command = { type: "replace_routes", routes: body.routes, expected_version: body.version ?? null } as const;
         return changed(await send(services, command, { cell: HOME_CELL, terms }), { receiptInBody: true });
       },
@@ -89,3 +101,16 @@ export const routeTable: Section = {
     }),
   ],
 };
+
+/** 422 for services that the gateway is not bound to, as far as that is known here. */
+function requireBoundServices({ configuration: { upstreamServices } }: Services, routes: readonly Route[]): void {
+  const unbound = upstreamServices ? unboundServices(routes, upstreamServices) : [];
+  if (unbound.length === 0) return;
+  throw invalid(
+    unbound.map(({ route, upstream, service }) => ({
+      code: "unbound_service",
+      field: `routes.${route}.upstream.${upstream}.service`,
+      message: `the gateway has no service binding '${service}' for routes: bind it, and add it to UPSTREAM_SERVICES of both Workers`,
+    })),
+  );
+}

@@ -20,6 +20,16 @@ export interface LimitReport {
   readonly headers: Readonly<Record<string, string>>;
 }
 
+/** All headers that answers of a limited route may have: by these a client knows when to come again, in a browser too. */
+export const LIMIT_HEADERS = [
+  "RateLimit-Policy",
+  "RateLimit",
+  "X-RateLimit-Limit",
+  "X-RateLimit-Remaining",
+  "X-RateLimit-Reset",
+  "Retry-After",
+] as const;
+
 const DAY_S = 86_400;
 
 /** The headers, by name. */

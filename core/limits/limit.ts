@@ -9,31 +9,53 @@ import { z } from "zod";
 const most = z.number().int().min(1).max(1_000_000_000);
 
 const commonFields = {
-  /** Said to callers in `RateLimit`; the same name in several routes is one limit. */
-  name: z.string().regex(/^[a-z0-9][a-z0-9._-]{0,63}$/, "lower-case letters, digits, '.', '_', '-'; at most 64"),
-  /** Whose requests are added up. `owner`: the user or organization the key belongs to; `organization`: also of its users' keys. */
-  per: z.enum(["key", "owner", "organization", "route"]),
-  /** What the number holds for: everything there is (absent), or each region for itself, whose limiter is nearer. */
-  scope: z.enum(["global", "region"]).optional(),
-  /** Other numbers for single subjects, by the id of the key, owner or organization. */
+  name: z
+    .string()
+    .regex(/^[a-z0-9][a-z0-9._-]{0,63}$/, "lower-case letters, digits, '.', '_', '-'; at most 64")
+    .meta({ description: "Said to callers in RateLimit; the same name in several routes is one limit, stated alike in each." }),
+  per: z.enum(["key", "owner", "organization", "route"]).meta({
+    description:
+      "Whose requests are added up. owner: the user or organization that the key belongs to; organization: those of its users' keys as well; route: everybody's.",
+  }),
+  scope: z.enum(["global", "region"]).optional().meta({
+    description: "What the number holds for: everything there is, as usually, or each region for itself, whose limiter is nearer.",
+  }),
   overrides: z
     .record(z.string().regex(/^[A-Za-z0-9_]{1,128}$/, "the id of a key, owner or organization"), most)
     .refine((overrides) => Object.keys(overrides).length <= 500, "500 at most")
-    .optional(),
+    .optional()
+    .meta({ description: "Other numbers for single subjects, by the id of the key, owner or organization." }),
 } as const;
 
-const period = z.enum(["day", "month"]);
+const period = z.enum(["day", "month"]).meta({ description: "A day, or a month, of UTC." });
 
 /** One limit of a route. */
 export const limitSchema = z.discriminatedUnion("kind", [
-  /** At most `limit` requests in any `window` seconds. */
-  z.strictObject({ kind: z.literal("rate"), ...commonFields, limit: most, window: z.number().int().min(1).max(86_400) }),
-  /** At most `limit` requests in a day or month of UTC. */
-  z.strictObject({ kind: z.literal("quota"), ...commonFields, limit: most, period }),
-  /** At most `limit` units in a day or month of UTC; a request costs its route's `cost`, or nothing when it came to nothing. */
-  z.strictObject({ kind: z.literal("budget"), ...commonFields, limit: most, period }),
-  /** At most `limit` requests at a time. */
-  z.strictObject({ kind: z.literal("concurrency"), ...commonFields, limit: most.max(1_000) }),
+  z.strictObject({
+    kind: z.literal("rate").meta({ description: "How often: so many requests in any window of so many seconds." }),
+    ...commonFields,
+    limit: most.meta({ description: "Requests in any window, at most." }),
+    window: z.number().int().min(1).max(86_400).meta({ description: "Seconds." }),
+  }),
+  z.strictObject({
+    kind: z.literal("quota").meta({ description: "How many requests in a day or month." }),
+    ...commonFields,
+    limit: most.meta({ description: "Requests in the period, at most." }),
+    period,
+  }),
+  z.strictObject({
+    kind: z.literal("budget").meta({
+      description: "How many units in a day or month: a request takes the cost of its route, or nothing when the answer is 5xx.",
+    }),
+    ...commonFields,
+    limit: most.meta({ description: "Units in the period, at most." }),
+    period,
+  }),
+  z.strictObject({
+    kind: z.literal("concurrency").meta({ description: "How many requests at a time." }),
+    ...commonFields,
+    limit: most.max(1_000).meta({ description: "Requests under way at once, at most." }),
+  }),
 ]);
 
 /** One validated limit. */

@@ -12,6 +12,8 @@ const SCRIPTS = [
   ["npm run deploy:check", "local/deploy-check.ts", []],
   ["npm run deploy:secrets", "local/deploy-secrets.ts", ["--out"]],
   ["npm run fault", "test/fault/run.ts", []],
+  ["npm run soak", "test/soak/soak.ts", ["--minutes", "--rate", "--seed", "--gateway"]],
+  ["npm run limits:load", "test/simulation/limits-load.ts", ["--real"]],
   ["npm run bench", "test/bench/bench.ts", ["--json", "--quick"]],
 ] as const;
 
@@ -40,6 +42,8 @@ it.each([
   ["test/simulation/simulate.ts", ["--seeds", "many"], {}, "--seeds takes a whole number, not 'many'."],
   ["test/simulation/simulate.ts", ["--seeds"], {}, "Option '--seeds <value>' argument missing."],
   ["test/simulation/simulate.ts", ["--trace", "1", "--mutant", "good"], {}, "--mutant takes one of "],
+  ["test/soak/soak.ts", ["--minutes", "many"], {}, "'many' is not a number."],
+  ["test/soak/soak.ts", ["--gateway", "good"], {}, "'good' is no gateway."],
   ["test/fault/run.ts", [], { KILLS: "some" }, "'some' is not a number of kills."],
 ] as const)("%s %j %j: says what is wrong", (script, args, env, fault) => {
   const { status, stdout, stderr } = run(script, args, env);

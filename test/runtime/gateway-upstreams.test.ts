@@ -214,7 +214,8 @@ describe("a service", () => {
     };
     expect(() => start("CUSTOMER_API")).not.toThrow();
     expect(() => start(`CUSTOMER_API,${name}`)).toThrow(ConfigurationError);
-    expect(() => start("LEDGER_READER")).toThrow(/UPSTREAM_SERVICES/);
+    for (const own of ["KEYS", "LEDGER_READER", "LIMITER_ACCESS", "METRICS", "USAGE_COLLECTOR", "USAGE_QUEUE"])
+      expect(() => start(own)).toThrow(/UPSTREAM_SERVICES: must not name a binding of the gateway itself/);
   });
 });
 
