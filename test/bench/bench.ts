@@ -159,7 +159,8 @@ function requireExpected({ name, status }: Subject, { statuses, failures }: Outc
     throw new Error(`${name}: expected ${status} for every request, got ${JSON.stringify(statuses)} and ${failures} without an answer`);
 }
 
-function headersOf({ key, origin }: Subject): Readonly<Record<string, string>> {
+/** What is sent to a subject. */
+export function headersOf({ key, origin }: Subject): Readonly<Record<string, string>> {
   return { Authorization: `Bearer ${key}`, ...(origin !== undefined && { Origin: origin }) };
 }
 

@@ -112,8 +112,8 @@ describe("a cell that dies", () => {
     ledgerFaults.dyingAtAlarm.add(CELL);
     await revoke(id);
     await vi.waitFor(() => expect(ledgerFaults.dyingAtAlarm).toEqual(new Set()), IN_TIME);
-    await vi.waitFor(() => expect(arrivedOf(tokenId)).toHaveLength(2), IN_TIME);
-    expect(arrivedOf(tokenId)).toMatchObject([{ state: "active" }, { state: "revoked" }]);
+    // What was noted too late may have arrived once more before.
+    await vi.waitFor(() => expect(arrivedOf(tokenId).at(-1)).toMatchObject({ state: "revoked" }), IN_TIME);
     await expectInOrderAndTrue(tokenId);
   });
 
