@@ -26,19 +26,23 @@ export class AnswerDeadlines {
   }
 
   /** The answer of `call`, which was begun at `sentAtMs`, or a `DeadlineError` after `ms`. */
-  async meet<Value>(call: Promise<Value>, ms: number, sentAtMs: number, context: RequestContext): Promise<Value> {
+  meet<Value>(call: Promise<Value>, ms: number, sentAtMs: number, context: RequestContext): Promise<Value> {
     if (ms <= TICK_MS + LATE_MS) return withDeadline(call, ms);
-    const waiting = Promise.withResolvers<undefined>();
-    const tell = () => waiting.resolve(undefined);
-    this.#waiting.add(tell);
     if (sentAtMs >= this.#tickedByMs) this.#tickLater(sentAtMs, context);
-    try {
-      const answer = await Promise.race([call.then((value) => ({ value })), waiting.promise]);
-      if (answer) return answer.value;
-    } finally {
-      this.#waiting.delete(tell);
-    }
-    return withDeadline(call, ms - (this.#ports.now() - sentAtMs));
+    const { promise: told, resolve: tell } = Promise.withResolvers<void>();
+    this.#waiting.add(tell);
+    // By hand, and not with an async function and a race: promises are what this costs. What comes second finds the promise settled.
+    return new Promise((resolve, reject) => {
+      const settle = <Outcome>(end: (outcome: Outcome) => void, outcome: Outcome) => {
+        this.#waiting.delete(tell);
+        end(outcome);
+      };
+      void call.then(
+        (value) => settle(resolve, value),
+        (error: unknown) => settle(reject, error),
+      );
+      void told.then(() => void withDeadline(call, ms - (this.#ports.now() - sentAtMs)).then(resolve, reject));
+    });
   }
 
   #tickLater(nowMs: number, context: RequestContext): void {

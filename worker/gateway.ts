@@ -6,7 +6,7 @@
 import { sha256Hex } from "../core/digest.ts";
 import { KeyMemory } from "../core/edge/key-memory.ts";
 import type { Candidate } from "../core/edge/candidate.ts";
-import { EdgeRequest, type Allowed, type Decision, type Edge, type Refused } from "../core/edge/request.ts";
+import { EdgeRequest, type Allowed, type Decision, type Edge, type Need, type Refused, type Step } from "../core/edge/request.ts";
 import { RouteMemory } from "../core/edge/route-memory.ts";
 import { GatewayTally } from "../core/metrics/tally.ts";
 import { EdgeViews } from "../core/protocol/edge-views.ts";
@@ -100,10 +100,22 @@ class Exchange {
     }
   }
 
-  async #answerCandidate(candidate: Candidate): Promise<Response> {
-    const own = candidate.path.startsWith(OWN_PATHS) && (await this.#isolate.own.answer(candidate, this.#request, this.#asker()));
-    if (own) return "reason" in own ? this.#refuse(own) : own;
-    const decision = await this.#decide(candidate);
+  #answerCandidate(candidate: Candidate): Response | Promise<Response> {
+    return candidate.path.startsWith(OWN_PATHS) ? this.#answerOwn(candidate) : this.#answerByRoute(candidate);
+  }
+
+  async #answerOwn(candidate: Candidate): Promise<Response> {
+    const own = await this.#isolate.own.answer(candidate, this.#request, this.#asker());
+    if (!own) return this.#answerByRoute(candidate);
+    return "reason" in own ? this.#refuse(own) : own;
+  }
+
+  #answerByRoute(candidate: Candidate): Response | Promise<Response> {
+    const decision = this.#decide(candidate);
+    return decision instanceof Promise ? decision.then((later) => this.#carryOut(candidate, later)) : this.#carryOut(candidate, decision);
+  }
+
+  #carryOut(candidate: Candidate, decision: Decision): Response | Promise<Response> {
     if ("preflight" in decision) return this.#finish(decision, preflightResponse(decision, this.#requestId));
     if ("reason" in decision) return this.#refuse(decision);
     return decision.route.limits ? this.#answerWithinLimits(candidate, decision) : this.#forward(candidate, decision);
@@ -131,23 +143,36 @@ class Exchange {
     }
   }
 
-  /** Steps until there is a decision. What goes wrong on the way is a refusal too. */
-  async #decide(candidate: Candidate): Promise<Decision> {
-    const { edge, ledger, ports } = this.#isolate;
+  /** The decision: at once where memory is enough, for promises cost as much as what is decided. What goes wrong on the way is a refusal too. */
+  #decide(candidate: Candidate): Decision | Promise<Decision> {
     try {
-      const request = new EdgeRequest(edge, candidate);
-      for (;;) {
-        const nowMs = ports.now();
-        const step = request.step(nowMs);
-        if ("decision" in step) {
-          this.#renewViews(request.cells, nowMs);
-          return step.decision;
-        }
-        await Promise.all(step.needs.map((need) => ledger.meet(need, request, this.#asker(), this.#timing)));
+      const request = new EdgeRequest(this.#isolate.edge, candidate);
+      const step = this.#step(request);
+      return "decision" in step ? step.decision : this.#decideLater(request, step.needs);
+    } catch (error) {
+      return internalError(error);
+    }
+  }
+
+  async #decideLater(request: EdgeRequest, first: readonly Need[]): Promise<Decision> {
+    const { ledger } = this.#isolate;
+    try {
+      for (let needs = first; ;) {
+        await Promise.all(needs.map((need) => ledger.meet(need, request, this.#asker(), this.#timing)));
+        const step = this.#step(request);
+        if ("decision" in step) return step.decision;
+        needs = step.needs;
       }
     } catch (error) {
       return internalError(error);
     }
+  }
+
+  #step(request: EdgeRequest): Step {
+    const nowMs = this.#isolate.ports.now();
+    const step = request.step(nowMs);
+    if ("decision" in step) this.#renewViews(request.cells, nowMs);
+    return step;
   }
 
   /** Has one request renew the leases before they run out, after its own answer. */
@@ -176,7 +201,9 @@ class Exchange {
     const passage: Passage = { requestId: this.#requestId, via };
     try {
       const plan = plans.of(allowed.route);
-      const outgoing = upstreamRequest(this.#request, candidate, plan, await this.#identityOf(allowed), passage);
+      const said = this.#identityOf(allowed);
+      const identity = said instanceof Promise ? await said : said;
+      const outgoing = upstreamRequest(this.#request, candidate, plan, identity, passage);
       usage.used(allowed, this.#context);
       const answer = await this.#timing.span("upstream", () => send(outgoing, plan, { now: ports.now, deadlines, context: this.#context }));
       return this.#finish(

@@ -22,13 +22,16 @@ export interface Sending {
 
 /** The upstream's answer, as far as its head. Rejects with an {@link UpstreamFault} when there is none. */
 export async function send(outgoing: UpstreamRequest, plan: RoutePlan, sending: Sending): Promise<Response> {
-  const target = plan.upstreams.choose(sending.now(), NONE);
+  const { now, deadlines, context } = sending;
+  const target = plan.upstreams.choose(now(), NONE);
   if (!target) throw new UpstreamFault("upstream_misconfigured");
   if (outgoing.body) return sendOnce(outgoing, outgoing.body, target, plan);
   try {
-    return await attempt(outgoing, target, plan, sending);
+    const answer = await deadlines.meet(target.fetch(target.base + outgoing.target, outgoing.init), plan.firstByteMs, now(), context);
+    noteAnswer(target);
+    return answer;
   } catch (error) {
-    return sendAgain(outgoing, plan, sending, [target], error);
+    return sendAgain(outgoing, plan, sending, target, error);
   }
 }
 
@@ -47,41 +50,36 @@ async function sendOnce(outgoing: UpstreamRequest, body: ReadableStream, target:
 }
 
 /**
- * An upstream that closes a kept-alive connection at the wrong moment is not the client's business. With several upstreams it is another one's
- * turn each time; with one, what it did not answer in time is not sent again, which would only take twice as long.
+ * Sends once more what `last` did not answer. An upstream that closes a kept-alive connection at the wrong moment is not the client's business.
+ * With several upstreams it is another one's turn each time; with one, what it did not answer in time is not sent again, which would only take
+ * twice as long.
  */
-async function sendAgain(outgoing: UpstreamRequest, plan: RoutePlan, sending: Sending, tried: Target[], first: unknown): Promise<Response> {
-  const { upstreams } = plan;
+async function sendAgain(
+  outgoing: UpstreamRequest,
+  plan: RoutePlan,
+  { now, deadlines, context }: Sending,
+  last: Target,
+  first: unknown,
+): Promise<Response> {
+  const { upstreams, firstByteMs } = plan;
   let error = first;
+  noteFailure(last, now());
+  const tried = [last];
   for (let left = IDEMPOTENT.has(outgoing.method) ? plan.retries : 0; left > 0; left -= 1) {
     if (upstreams.isSingle && error instanceof DeadlineError) break;
-    const target = upstreams.choose(sending.now(), tried);
+    const target = upstreams.choose(now(), tried);
     if (!target) break;
     tried.push(target);
     try {
-      return await attempt(outgoing, target, plan, sending);
+      const answer = await deadlines.meet(target.fetch(target.base + outgoing.target, outgoing.init), firstByteMs, now(), context);
+      noteAnswer(target);
+      return answer;
     } catch (another) {
       error = another;
+      noteFailure(target, now());
     }
   }
   throw faultOf(error);
-}
-
-/** One try without a body. What comes of it is the upstream's doing, and is noted. */
-async function attempt(
-  outgoing: UpstreamRequest,
-  target: Target,
-  { firstByteMs }: RoutePlan,
-  { now, deadlines, context }: Sending,
-): Promise<Response> {
-  try {
-    const answer = await deadlines.meet(target.fetch(target.base + outgoing.target, outgoing.init), firstByteMs, now(), context);
-    noteAnswer(target);
-    return answer;
-  } catch (error) {
-    noteFailure(target, now());
-    throw error;
-  }
 }
 
 function faultOf(error: unknown): UpstreamFault {

@@ -104,7 +104,7 @@ interface PlacedToken {
 }
 
 /** How far a request got: it is decided, or something must be done first. */
-type Step = { readonly decision: Decision } | { readonly needs: readonly Need[] };
+export type Step = { readonly decision: Decision } | { readonly needs: readonly Need[] };
 
 /** What a published value's reader found. `stamp` of what was there, null for a miss, undefined if there was no answer. */
 export interface Published<Value> {
