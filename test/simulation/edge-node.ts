@@ -22,7 +22,7 @@ const KV_MS_MAX = 60;
 /** An isolate of a gateway, however it decides. */
 export interface Isolate extends Process {
   /** A request arrives. */
-  receive(key: string | null, cell: number, path: string, basic: boolean): void;
+  receive(key: string | null, cell: number, path: string, basic: boolean, origin?: string): void;
 }
 
 /** A request on its way. */
@@ -32,6 +32,8 @@ export interface Exchange {
   readonly key: string | null;
   readonly cell: number;
   readonly path: string;
+  /** Of the page whose browser asks; undefined for a request itself. */
+  readonly origin: string | undefined;
   readonly arrivedAtMs: number;
   /** What the region's replica knew of the cell when the request arrived; undefined if that cannot be told. */
   readonly replicaKnew: number | undefined;
@@ -61,19 +63,20 @@ export class EdgeNode extends Process implements Isolate {
     };
   }
 
-  /** A request arrives. */
-  receive(key: string | null, cell: number, path: string, basic: boolean): void {
+  /** A request arrives. With an `origin` it is a browser's question whether a page of that may send a GET. */
+  receive(key: string | null, cell: number, path: string, basic: boolean, origin?: string): void {
     const replicaKnew = this.#world.routeToReplica(`${this.region}-0`)?.knows.get(cell);
-    const exchange = { edge: this, key, cell, path, arrivedAtMs: this.engine.nowMs, replicaKnew };
+    const exchange = { edge: this, key, cell, path, origin, arrivedAtMs: this.engine.nowMs, replicaKnew };
     this.#world.arrived(exchange);
     const candidate: Candidate = {
-      method: "GET",
+      method: origin === undefined ? "GET" : "OPTIONS",
       host: "api.example",
       path: path as NormalPath,
       search: "",
       isHttps: true,
       clientAddress: () => CLIENT_ADDRESS,
       presented: key === null ? null : { text: key, token: tokenOf(key, cell, path), place: basic ? "basic" : "bearer" },
+      ...(origin !== undefined && { preflight: { origin, method: "GET" } }),
     };
     this.#advance(this.#world.machines.edgeRequest(this.#edge, candidate), exchange);
   }

@@ -7,7 +7,7 @@
 import type { Allowed, Decision, Refused } from "../../core/edge/request.ts";
 import type { Exchange } from "./edge-node.ts";
 import type { LedgerState } from "./ledger-state.ts";
-import { askedBy, NO_PATH, OWN_PATH, PUBLIC_PATH, TEST_PATH } from "./routes.ts";
+import { askedBy, NO_PATH, OWN_PATH, PAGE_ORIGIN, PAGE_PATH, PUBLIC_PATH, TEST_PATH } from "./routes.ts";
 
 /** What must hold. */
 type Invariant = "I1" | "I2" | "I3" | "I4" | "I5" | "I6" | "F0";
@@ -77,6 +77,7 @@ export class Oracle {
   /** Judges a decision at the moment it is made. `before` are the entries that had returned when the request arrived. */
   judge(exchange: Exchange, decision: Decision, before: { readonly key: number; readonly routes: number }, nowMs: number): void {
     if ("reason" in decision) this.#judgeRefusal(exchange, decision, before, nowMs);
+    else if ("preflight" in decision) this.#judgePreflight(exchange, nowMs);
     else if (decision.basis?.stale !== true) this.#judgeAdmission(exchange, decision, nowMs);
   }
 
@@ -138,11 +139,18 @@ export class Oracle {
       );
   }
 
+  /** What a page may send, browsers are told without a key. */
+  #judgePreflight({ edge, path, origin }: Exchange, nowMs: number): void {
+    if (path !== PAGE_PATH || origin !== PAGE_ORIGIN)
+      this.#violated("I1", nowMs, `${edge.name} let pages of ${origin ?? "nowhere"} send requests to ${path}`);
+  }
+
   /** Refusals that have nothing to do with what a key may do. */
-  #judgeWithoutKey({ edge, path, key }: Exchange, reason: string, nowMs: number): void {
-    const ofPath = path === NO_PATH ? "no_route" : path === OWN_PATH ? "foreign_not_allowed" : undefined;
+  #judgeWithoutKey({ edge, path, key, origin }: Exchange, reason: string, nowMs: number): void {
+    const ofPage = origin === undefined ? undefined : path === PAGE_PATH ? "origin_not_allowed" : "no_route";
+    const ofPath = ofPage ?? (path === NO_PATH ? "no_route" : path === OWN_PATH ? "foreign_not_allowed" : undefined);
     const expected = ofPath ?? (key === null ? "missing_credential" : "basic_not_allowed");
-    if (reason !== expected || path === PUBLIC_PATH)
+    if (reason !== expected || (origin === undefined ? path === PUBLIC_PATH : origin === PAGE_ORIGIN && path === PAGE_PATH))
       this.#violated("I3", nowMs, `${edge.name} refused ${path} with ${reason} where only ${expected} would be right`);
   }
 

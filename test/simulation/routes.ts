@@ -19,6 +19,9 @@ export const OWN_PATH = "/own";
 export const TEST_PATH = "/test";
 /** Needs no key. */
 export const PUBLIC_PATH = "/public";
+/** May be called by a page of {@link PAGE_ORIGIN}, whose browser asks first. */
+export const PAGE_PATH = "/page";
+export const PAGE_ORIGIN = "https://page.example";
 
 /** The table in which `/flex` asks for a permission; its name tells the table's version. */
 export function routesAsking(permission: string, version: number): Route[] {
@@ -30,6 +33,7 @@ export function routesAsking(permission: string, version: number): Route[] {
     { ...routeTo("/stale", "read"), outage: { allowStale: ALLOWED_STALE_S } },
     { ...routeTo(OWN_PATH, "read"), foreign: false },
     routeTo(TEST_PATH, "read"),
+    { ...routeTo(PAGE_PATH, "read"), cors: { origins: [PAGE_ORIGIN] } },
     { ...routeTo("/flex", permission), name: `flex-${version}` },
     { name: "public", methods: ["GET"], path: PUBLIC_PATH, upstream: "http://upstream.example", public: true },
   ];

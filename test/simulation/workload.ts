@@ -5,7 +5,7 @@ import type { Command, Owner } from "./ledger-state.ts";
 import { CELLS } from "./latency.ts";
 import { EDGES } from "./profile.ts";
 import { importedNumber, keyId } from "./special-keys.ts";
-import { NO_PATH, OWN_PATH, PATHS, PUBLIC_PATH, STRICT_PATH, TEST_PATH } from "./routes.ts";
+import { NO_PATH, OWN_PATH, PAGE_ORIGIN, PAGE_PATH, PATHS, PUBLIC_PATH, STRICT_PATH, TEST_PATH } from "./routes.ts";
 import type { World } from "./world.ts";
 
 /** A key that clients use. */
@@ -82,6 +82,8 @@ export class Workload {
     const edge = random.between(0, EDGES - 1);
     const path = random.pick(PATHS) ?? "/read";
     if (random.chance(0.02)) return this.#world.request(edge, null, 0, random.chance(0.5) ? PUBLIC_PATH : path);
+    if (random.chance(0.01))
+      return this.#world.preflight(edge, random.chance(0.8) ? PAGE_ORIGIN : "https://other.example", random.chance(0.8) ? PAGE_PATH : path);
     if (random.chance(0.02)) return this.#world.request(edge, keyId("ghost", random.between(0, 3)), random.between(0, CELLS - 1), path);
     if (key && importedNumber(key.id) !== undefined && random.chance(0.05))
       return this.#world.request(edge, key.id, key.cell, random.chance(0.5) ? OWN_PATH : TEST_PATH);

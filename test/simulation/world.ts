@@ -115,6 +115,12 @@ export class World {
     node?.deliver(() => node.receive(key, cell, path, basic));
   }
 
+  /** A browser asks an isolate whether a page of this origin may send a request. */
+  preflight(edge: number, origin: string, path: string): void {
+    const node = this.edges[edge];
+    node?.deliver(() => node.receive(null, 0, path, false, origin));
+  }
+
   /** An isolate has decided. */
   decided(exchange: Exchange, decision: Decision): void {
     this.decisions += 1;

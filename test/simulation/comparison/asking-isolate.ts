@@ -39,7 +39,7 @@ export class AskingIsolate extends Process implements Isolate {
 
   /** A request arrives. */
   receive(key: string | null, cell: number, path: string): void {
-    const exchange: Exchange = { edge: this, key, cell, path, arrivedAtMs: this.engine.nowMs, replicaKnew: undefined };
+    const exchange: Exchange = { edge: this, key, cell, path, origin: undefined, arrivedAtMs: this.engine.nowMs, replicaKnew: undefined };
     this.#world.arrived(exchange);
     if (key === null) return this.#world.decided(exchange, { reason: "missing_credential" });
     const told = this.#told.get(key);
