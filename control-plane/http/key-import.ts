@@ -85,13 +85,16 @@ export const keyImport: Section = {
       handler: async ({ services, params: { organization_id }, body: { api_keys }, terms }) => {
         for (const { environment } of api_keys) environmentOf(services, environment);
         const data: z.output<typeof outcomeSchema>[] = [];
+        const denied: DeniedError[] = [];
         for (let at = 0; at < api_keys.length; at += AT_ONCE) {
           const some = api_keys.slice(at, at + AT_ONCE);
           data.push(
-            ...(await Promise.all(some.map((key) => outcomeOf(key, importKey(services, organization_id, key, forOne(terms, key)))))),
+            ...(await Promise.all(
+              some.map((key) => outcomeOf(key, importKey(services, organization_id, key, forOne(terms, key)), denied)),
+            )),
           );
         }
-        return ok({ object: "list" as const, data });
+        return { ...ok({ object: "list" as const, data }), denied };
       },
     }),
   ],
@@ -130,13 +133,18 @@ function importing(services: Services, { id, cell }: Located, asked: ImportedKey
   } as const;
 }
 
-/** What the ledger refused is the key's own matter; that it could not be asked is everybody's. */
-async function outcomeOf({ sha256 }: ImportedKey, imported: Promise<Committed>): Promise<z.output<typeof outcomeSchema>> {
+/** What the ledger refused is the key's own matter, and is noted in `denied`; that it could not be asked is everybody's. */
+async function outcomeOf(
+  { sha256 }: ImportedKey,
+  imported: Promise<Committed>,
+  denied: DeniedError[],
+): Promise<z.output<typeof outcomeSchema>> {
   try {
     const { reply } = await imported;
     return { sha256, api_key: apiKeySchema.parse(reply), error: null };
   } catch (error) {
     if (!(error instanceof DeniedError)) throw error;
+    denied.push(error);
     return { sha256, api_key: null, error: { code: error.code, message: error.message } };
   }
 }

@@ -1,5 +1,6 @@
 /** What handlers answer, and the schemas those answers have. */
 import { z } from "zod";
+import type { DeniedError } from "./api-error.ts";
 import { receiptSchema, type ReceiptView, type View } from "../ledger/view.ts";
 
 /** A body that is not JSON. */
@@ -29,6 +30,8 @@ export interface Reply<Status = SuccessStatus, Body = unknown> {
   readonly status: Status;
   readonly body: Body;
   readonly headers?: Readonly<Record<string, string>>;
+  /** Parts of what was asked for that were refused while others were done; they go on record. */
+  readonly denied?: readonly DeniedError[];
 }
 
 /** What a command came to. */

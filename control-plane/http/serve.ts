@@ -19,11 +19,14 @@ export interface AppEnvironment {
 export function mount(app: Hono<AppEnvironment>, services: Services, endpoints: readonly Endpoint[]): void {
   for (const endpoint of endpoints.toSorted(bySpecificity))
     app.on(endpoint.method, endpoint.path, async (c) => {
+      const note = (denied: DeniedError) =>
+        noteDenial(services, endpoint, denied, { requestId: c.get("requestId"), params: c.req.param() });
       try {
-        return respond(c, await endpoint.handler(await receive(services, endpoint, c)), endpoint);
+        const reply = await endpoint.handler(await receive(services, endpoint, c));
+        await Promise.all((reply.denied ?? []).map(note));
+        return respond(c, reply, endpoint);
       } catch (error) {
-        if (error instanceof DeniedError)
-          await noteDenial(services, endpoint, error, { requestId: c.get("requestId"), params: c.req.param() });
+        if (error instanceof DeniedError) await note(error);
         throw error;
       }
     });

@@ -60,6 +60,15 @@ describe("a batch", () => {
     });
   });
 
+  it("puts each refusal on record, as for a single import", async () => {
+    const organization = await installation.organization();
+    await importAll(organization, [oldKey(), { ...oldKey(), permissions: ["nowhere:read"] }]);
+    const { data } = await installation.must("GET", `/audit_logs/denials?limit=100`);
+    expect((data as Json[]).filter(({ payload }) => (payload as Json)["operation"] === "importApiKeys")).toContainEqual(
+      expect.objectContaining({ payload: expect.objectContaining({ code: "permission_not_assignable" }) as unknown }),
+    );
+  });
+
   it("sent again with its Idempotency-Key imports nothing twice, and tries again what was refused", async () => {
     const organization = await installation.organization();
     await installation.must("PUT", `/organizations/${organization}/api_key_policy`, { organization_keys_max: 15 });
