@@ -31,6 +31,12 @@ export class Random {
     return choices[this.between(0, choices.length - 1)];
   }
 
+  /** The same things in another order, each order as likely as any. */
+  shuffled<Thing>(things: readonly Thing[]): Thing[] {
+    const left = [...things];
+    return things.flatMap(() => left.splice(this.between(0, left.length - 1), 1));
+  }
+
   /** A generator of its own: how often it is asked does not change what this one gives. */
   fork(): Random {
     return new Random(this.between(0, 2 ** 32 - 1));

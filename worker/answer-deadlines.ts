@@ -13,11 +13,14 @@ export const TICK_MS = 10_000;
 /** How much later than that a tick may come, in ms, before it counts as lost with its request. */
 const LATE_MS = 1_000;
 
+/** What a request that waits is told at the tick. */
+const TICKED = Symbol("ticked");
+
 /** One isolate's waiting requests. */
 export class AnswerDeadlines {
   readonly #ports: Pick<GatewayPorts, "now" | "wait">;
   /** Each tells the request it belongs to that it needs a timer of its own. What a request that was cut off has left is gone with the next tick. */
-  #waiting = new Set<() => void>();
+  #waiting = new Set<(ticked: typeof TICKED) => void>();
   /** When the tick that is planned will be over; 0: none is planned. */
   #tickedByMs = 0;
 
@@ -26,23 +29,20 @@ export class AnswerDeadlines {
   }
 
   /** The answer of `call`, which was begun at `sentAtMs`, or a `DeadlineError` after `ms`. */
-  meet<Value>(call: Promise<Value>, ms: number, sentAtMs: number, context: RequestContext): Promise<Value> {
+  async meet<Value>(call: Promise<Value>, ms: number, sentAtMs: number, context: RequestContext): Promise<Value> {
     if (ms <= TICK_MS + LATE_MS) return withDeadline(call, ms);
     if (sentAtMs >= this.#tickedByMs) this.#tickLater(sentAtMs, context);
-    const { promise: told, resolve: tell } = Promise.withResolvers<void>();
-    this.#waiting.add(tell);
-    // By hand, and not with an async function and a race: promises are what this costs. What comes second finds the promise settled.
-    return new Promise((resolve, reject) => {
-      const settle = <Outcome>(end: (outcome: Outcome) => void, outcome: Outcome) => {
-        this.#waiting.delete(tell);
-        end(outcome);
-      };
-      void call.then(
-        (value) => settle(resolve, value),
-        (error: unknown) => settle(reject, error),
-      );
-      void told.then(() => void withDeadline(call, ms - (this.#ports.now() - sentAtMs)).then(resolve, reject));
-    });
+    // One promise for both: promises are what this costs.
+    const { promise, resolve, reject } = Promise.withResolvers<Value | typeof TICKED>();
+    this.#waiting.add(resolve);
+    void call.then(resolve, reject);
+    try {
+      const outcome = await promise;
+      if (outcome !== TICKED) return outcome;
+    } finally {
+      this.#waiting.delete(resolve);
+    }
+    return withDeadline(call, ms - (this.#ports.now() - sentAtMs));
   }
 
   #tickLater(nowMs: number, context: RequestContext): void {
@@ -55,6 +55,6 @@ export class AnswerDeadlines {
     this.#waiting = new Set();
     this.#tickedByMs = 0;
     // Each goes on in its own request: what is resolved from another one's is handed over by the platform.
-    for (const tell of waiting) tell();
+    for (const tell of waiting) tell(TICKED);
   }
 }

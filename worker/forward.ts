@@ -12,6 +12,11 @@ import type { IdentityHeaders } from "./upstream-identity.ts";
 /** Methods whose requests have no body to pass on (RFC 9110 section 9.3.1); the platform refuses to send one. */
 const BODILESS: ReadonlySet<string> = new Set(["GET", "HEAD"]);
 const SWITCHING_PROTOCOLS = 101;
+/**
+ * Past the platform's cache: without the caller's key in the request it would serve one caller's answer to another. This is what `cache: "no-store"`
+ * tells the platform; that would tell the upstream as well, by headers that the client did not send, and that weigh on every request.
+ */
+const PAST_THE_CACHE: RequestInitCfProperties = { cacheTtl: -1, cacheLevel: "bypass" };
 
 /** What an upstream gets, whichever it will be. */
 export interface UpstreamRequest {
@@ -55,8 +60,7 @@ export function upstreamRequest(
     method,
     headers,
     redirect: "manual",
-    // Past the platform's cache: without the caller's key in the request it would serve one caller's answer to another.
-    cache: "no-store",
+    cf: PAST_THE_CACHE,
   };
   // What code reads of a body, or waits for the end of, would else be decoded, and encoded again for the client.
   if (plan.isRead) init.encodeResponseBody = "manual";
@@ -88,17 +92,7 @@ function upstreamHeaders(
   { requestId, via }: Passage,
 ): Record<string, string> {
   const headers: Record<string, string> = { ...identity };
-  let host: string | undefined;
-  let address: string | undefined;
-  // Names are in lower case here, and what came several times has been joined.
-  for (const [name, value] of request.headers) {
-    const rule = ruleOf(name);
-    if (rule === "pass") headers[name] = value;
-    else if (rule === "host") host = value;
-    else if (rule === "cookie") headers[name] = cookiesOf(value);
-    else if (rule === "address") headers[name] = address = value;
-    else if (rule === "upgrade" && value.toLowerCase() === "websocket") headers[name] = value;
-  }
+  const { host, address } = takeOver(request.headers, headers);
   headers["forwarded"] = forwardedOf(address, host, isHttps);
   if (address !== undefined) headers["x-forwarded-for"] = address;
   if (host !== undefined) headers["x-forwarded-host"] = host;
@@ -107,6 +101,23 @@ function upstreamHeaders(
   headers["portcullis-request-id"] = requestId;
   if (BODILESS.has(method)) delete headers["content-length"];
   return headers;
+}
+
+/**
+ * Copies what passes, and finds what the gateway speaks of itself. Names are in lower case here, and what came several times has been joined.
+ * By `forEach`: an iterator would be one more object of the platform.
+ */
+function takeOver(sent: Headers, headers: Record<string, string>): { readonly host?: string; readonly address?: string } {
+  const found: { host?: string; address?: string } = {};
+  sent.forEach((value, name) => {
+    const rule = ruleOf(name);
+    if (rule === "pass") headers[name] = value;
+    else if (rule === "host") found.host = value;
+    else if (rule === "cookie") headers[name] = cookiesOf(value);
+    else if (rule === "address") headers[name] = found.address = value;
+    else if (rule === "upgrade" && value.toLowerCase() === "websocket") headers[name] = value;
+  });
+  return found;
 }
 
 /** Where two Cookie headers were joined like any other list: a comma before what looks like a cookie (RFC 6265 section 4.2.1 has no other use for one). */

@@ -43,7 +43,8 @@ export class Admission {
       ended();
       return answer;
     }
-    for (const [name, value] of Object.entries(this.#headers)) answer.headers.set(name, value);
+    const { headers } = answer;
+    for (const [name, value] of Object.entries(this.#headers)) headers.set(name, value);
     return this.#taken.length > 0 ? withEnd(answer, this.#context, ended) : answer;
   }
 

@@ -4,9 +4,9 @@ import { headersOf, measure, subjectsOf } from "./bench.ts";
 import { startPeer } from "./peer.ts";
 import { startBenchSystem } from "./system.ts";
 
-const SHORT = { warmUpSeconds: 0.2, rounds: 1, seconds: 0.2, countedSeconds: 0.2 };
+const SHORT = { warmUpSeconds: 0.2, rounds: 1, settlingSeconds: 0.1, seconds: 0.2, countedSeconds: 0.2 };
 /** Where the machine is so busy that somebody gets no answer at all within a short spell. */
-const LONGER = { warmUpSeconds: 1, rounds: 1, seconds: 1, countedSeconds: 1 };
+const LONGER = { warmUpSeconds: 1, rounds: 1, settlingSeconds: 0.1, seconds: 1, countedSeconds: 1 };
 
 it("measures each thing, answered as it should be, and says what it found under stable names", async () => {
   await using system = await startBenchSystem();

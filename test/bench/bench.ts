@@ -1,9 +1,10 @@
 /**
  * `npm run bench`: what the gateway costs, as ratios to bare Workers measured in the same run. `-- --json` prints the rows as
- * JSON, `-- --quick` takes under 45 seconds. Figures are medians over rounds; the rows of a round run one after the other,
- * and a ratio compares rows of one round, so that what else the machine does meanwhile weighs on both sides.
+ * JSON, `-- --quick` takes under 45 seconds. Figures are medians over rounds; the rows of a round run one after the other, in
+ * another order each round, and a ratio compares rows of one round, so that what else the machine does meanwhile weighs on both sides.
  */
 import { optionsOrUsage } from "../../local/command-line.ts";
+import { Random } from "../random.ts";
 import { FEATURE_SAYS, PAGE_ORIGIN, type FeatureRoute, type LesserGateway } from "./features.ts";
 import type { Outcome } from "./load-generator.ts";
 import { Load } from "./load.ts";
@@ -55,12 +56,15 @@ const CONNECTIONS = 16;
 interface Spells {
   readonly warmUpSeconds: number;
   readonly rounds: number;
+  readonly settlingSeconds: number;
   readonly seconds: number;
   /** How long calls are counted. */
   readonly countedSeconds: number;
 }
-const FULL: Spells = { warmUpSeconds: 10, rounds: 10, seconds: 2, countedSeconds: 1 };
-const QUICK: Spells = { warmUpSeconds: 1.3, rounds: 3, seconds: 0.4, countedSeconds: 0.3 };
+const FULL: Spells = { warmUpSeconds: 10, rounds: 10, settlingSeconds: 0.5, seconds: 2, countedSeconds: 1 };
+const QUICK: Spells = { warmUpSeconds: 1.1, rounds: 3, settlingSeconds: 0.1, seconds: 0.4, countedSeconds: 0.3 };
+/** Of the orders in which things are measured. */
+const SEED = 1;
 /** The rate at which the ledger calls are stated. */
 const STATED_RPS = 5_000;
 
@@ -88,17 +92,21 @@ export function subjectsOf({ urls, keys, features }: BenchSystem, peer: Peer, { 
 }
 
 /** Measures everything a few times over. */
-export async function measure(subjects: readonly Subject[], { warmUpSeconds, rounds, seconds, countedSeconds }: Spells): Promise<Row[]> {
+export async function measure(subjects: readonly Subject[], spells: Spells): Promise<Row[]> {
+  const { warmUpSeconds, rounds, settlingSeconds, seconds, countedSeconds } = spells;
   using load = new Load();
   const outcomes = new Map<string, Outcome[]>(subjects.map(({ name }) => [name, []]));
   const spell = async (subject: Subject, lasting: number) => {
-    const outcome = await load.run({ url: subject.url, headers: headersOf(subject), connections: CONNECTIONS, seconds: lasting });
+    const order = { url: subject.url, headers: headersOf(subject), connections: CONNECTIONS, settlingSeconds, seconds: lasting };
+    const outcome = await load.run(order);
     requireExpected(subject, outcome);
     return outcome;
   };
   for (const subject of subjects) await spell(subject, warmUpSeconds);
+  const random = new Random(SEED);
   for (let round = 0; round < rounds; round += 1) {
-    for (const subject of subjects) outcomes.get(subject.name)?.push(await spell(subject, seconds));
+    // In another order each time: what ran before leaves the processor's and the allocator's caches as it needs them.
+    for (const subject of random.shuffled(subjects)) outcomes.get(subject.name)?.push(await spell(subject, seconds));
   }
   const rows: Row[] = [];
   // One after the other: they share the counting gateway.
@@ -144,7 +152,7 @@ async function callsOf(subject: Subject, load: Load, seconds: number): Promise<C
   await soFar();
   const before = await soFar();
   const startedAtMs = performance.now();
-  const { statuses } = await load.run({ url: countingUrl, headers, connections: CONNECTIONS, seconds });
+  const { statuses } = await load.run({ url: countingUrl, headers, connections: CONNECTIONS, settlingSeconds: 0, seconds });
   const took = (performance.now() - startedAtMs) / 1_000;
   const after = await soFar();
   const requests = Object.values(statuses).reduce((sum, count) => sum + count, 1);

@@ -201,11 +201,6 @@ export const PERMITTED: readonly Permitted[] = [
   },
 
   // What the platform does to headers
-  {
-    ways: gateway,
-    difference: /^request (cache-control|pragma): \(absent\) → no-cache$/,
-    because: "past the platform's cache, which tells the origin so",
-  },
   { ways: gateway, difference: /^request cf-worker: \(absent\) → /, because: "the platform names the Worker" },
   {
     ways: gateway,

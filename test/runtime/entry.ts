@@ -46,8 +46,9 @@ export default {
 /** A customer's API that is bound as a service: says what it got. */
 export class CustomerApi extends WorkerEntrypoint {
   override async fetch(request: Request): Promise<Response> {
-    const { method, url, headers } = request;
-    return Response.json({ method, url, body: await request.text(), assertion: headers.get("portcullis-assertion") });
+    const { method, url, headers, cf } = request;
+    const told = { assertion: headers.get("portcullis-assertion"), caching: [headers.get("cache-control"), headers.get("pragma")], cf };
+    return Response.json({ method, url, body: await request.text(), ...told });
   }
 }
 

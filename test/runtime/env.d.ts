@@ -13,6 +13,7 @@ declare global {
       readonly REPLY_SEAL_KEY: string;
       readonly WIDGET_TOKEN_KEY: string;
       readonly TOKEN_PREFIX: string;
+      readonly CUSTOMER_API: Fetcher;
     }
   }
 }

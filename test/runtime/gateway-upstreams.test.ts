@@ -198,6 +198,18 @@ describe("a service", () => {
     expect(decodeJwt(got.assertion).aud).toBe(SERVICE);
   });
 
+  it("is asked past the platform's cache, as if the option for that were used, and hears nothing of it", async () => {
+    interface Got {
+      readonly cf: unknown;
+      readonly caching: unknown;
+    }
+    const byOption = await env.CUSTOMER_API.fetch(SERVICE, { cache: "no-store" });
+    const { cf } = await byOption.json<Got>();
+    const response = await send(observeGateway(bound), "/service");
+    expect(cf).toBeTypeOf("object");
+    expect(await response.json()).toMatchObject({ cf, caching: [null, null] });
+  });
+
   it.each([
     ["not allowed", {}, "/service"],
     ["not known", bound, "/unbound"],
