@@ -29,6 +29,8 @@ export interface SoakOptions {
   /** Settings of the control plane other than usual. */
   readonly settings: Readonly<Record<string, string>>;
   readonly sampleEveryMs: number;
+  /** Whether the local KV is made to take its memory first: see {@link SoakSystem.exerciseKv}. */
+  readonly isKvExercised: boolean;
   /** Hears how it goes. */
   readonly progress: (line: string) => void;
 }
@@ -50,6 +52,7 @@ export async function runSoak(options: SoakOptions): Promise<SoakResult> {
   await using main = await Upstream.start();
   await using spare = await Upstream.start();
   await using system = await SoakSystem.start({ gateway: options.gateway, gateways: GATEWAYS, settings: options.settings });
+  if (options.isKvExercised) await system.exerciseKv();
   // Waited for here: what it needs is stopped when this returns.
   return await new Run(options, system, { main, spare }).run();
 }

@@ -34,6 +34,8 @@ const FOLDER = existsSync("/dev/shm") ? "/dev/shm" : tmpdir();
 const CONTROL_PLANE = "portcullis-control-plane";
 const SWITCH = "FaultSwitch";
 const WAKE_EVERY_MS = 20;
+/** How often KV is written and read at once, and by how many bytes the process may grow meanwhile when all is taken; and how often that is tried. */
+const EXERCISE = { times: 500, rounds: 16, bytes: 2_000_000, most: 20 } as const;
 
 /** A running one. */
 export class SoakSystem implements AsyncDisposable {
@@ -101,11 +103,29 @@ export class SoakSystem implements AsyncDisposable {
     await Promise.all(this.#switches.map(async (url) => (await fetch(url, { method: "PUT", body })).arrayBuffer()));
   }
 
+  /**
+   * Has the local KV take the memory that it is going to take. It is no isolate of ours, keeps hundreds of megabytes of garbage before it collects
+   * any, and would get there in hours, which could not be told from a leak.
+   */
+  async exerciseKv(): Promise<void> {
+    for (let left = EXERCISE.most, before = 0; left > 0; left -= 1) {
+      for (let round = 0; round < EXERCISE.rounds; round += 1)
+        await (await fetch(this.#ofControlPlane, { method: "POST", body: String(EXERCISE.times) })).arrayBuffer();
+      const bytes = await residentBytes(await workerdPid());
+      if (!(bytes > before + EXERCISE.bytes)) return;
+      before = bytes;
+    }
+  }
+
   /** How often limiters were asked so far. */
   async limiterQuestions(): Promise<number> {
-    const ofControlPlane = this.#switches.at(-1);
-    if (!ofControlPlane) throw new Error("a control plane has a switch");
-    return ((await (await fetch(ofControlPlane)).json()) as { readonly limiters: number }).limiters;
+    return ((await (await fetch(this.#ofControlPlane)).json()) as { readonly limiters: number }).limiters;
+  }
+
+  get #ofControlPlane(): URL {
+    const last = this.#switches.at(-1);
+    if (!last) throw new Error("a control plane has a switch");
+    return last;
   }
 
   /** Bytes in use: of the isolates' heaps after their garbage was collected, and of the process. */

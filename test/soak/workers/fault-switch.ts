@@ -25,11 +25,25 @@ export function failDuring(fault: FaultName): void {
 /** What was asked of this Worker's objects so far. */
 export const asked = { limiters: 0 };
 
-/** PUT takes the names of the faults that are to be on, as JSON; GET tells what was {@link asked}. */
-export class FaultSwitch extends WorkerEntrypoint {
+/** Pieces that KV is exercised with: as many as keys in use, and of their size. */
+const PIECES = 50;
+const PIECE = "-".repeat(500);
+
+/** PUT takes the names of the faults that are to be on, as JSON; GET tells what was {@link asked}; POST writes and reads KV as often as it says. */
+export class FaultSwitch extends WorkerEntrypoint<{ readonly KEYS: KVNamespace }> {
   override async fetch(request: Request): Promise<Response> {
     if (request.method === "GET") return Response.json(asked);
+    if (request.method === "POST") return this.#exerciseKv(await request.json<number>());
     active = new Set(await request.json<FaultName[]>());
+    return new Response(null, { status: 204 });
+  }
+
+  async #exerciseKv(times: number): Promise<Response> {
+    for (let at = 0; at < times; at += 1) {
+      const name = `exercise:${at % PIECES}`;
+      await this.env.KEYS.put(name, PIECE);
+      await this.env.KEYS.get(name);
+    }
     return new Response(null, { status: 204 });
   }
 }
