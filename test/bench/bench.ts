@@ -104,9 +104,12 @@ export async function measure(subjects: readonly Subject[], spells: Spells): Pro
   };
   for (const subject of subjects) await spell(subject, warmUpSeconds);
   const random = new Random(SEED);
+  const compared = [...Map.groupBy(subjects, ({ bare }) => bare).values()];
   for (let round = 0; round < rounds; round += 1) {
-    // In another order each time: what ran before leaves the processor's and the allocator's caches as it needs them.
-    for (const subject of random.shuffled(subjects)) outcomes.get(subject.name)?.push(await spell(subject, seconds));
+    // In another order each time: what ran before leaves the processor's and the allocator's caches as it needs them. What is compared stays
+    // together: the machine is not the same a minute later.
+    const inTurn = compared.flatMap((group) => random.shuffled(group));
+    for (const subject of inTurn) outcomes.get(subject.name)?.push(await spell(subject, seconds));
   }
   const rows: Row[] = [];
   // One after the other: they share the counting gateway.
