@@ -30,6 +30,20 @@ export function base62OfInteger(value: number, width: number): string {
   return text;
 }
 
+/**
+ * Whether the `width` characters of a text from `at` on are those of {@link base62OfInteger}. No text is made for that, and it takes as long whatever
+ * differs.
+ */
+export function isBase62OfInteger(text: string, at: number, width: number, value: number): boolean {
+  let difference = 0;
+  let rest = value;
+  for (let i = at + width - 1; i >= at; i--) {
+    difference |= base62DigitOf(text.charCodeAt(i)) ^ (rest % 62);
+    rest = Math.floor(rest / 62);
+  }
+  return difference === 0;
+}
+
 /** The value of one base62 character given as a UTF-16 code unit, or -1. */
 export function base62DigitOf(code: number): number {
   if (code >= 48 && code <= 57) return code - 48;

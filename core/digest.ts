@@ -13,6 +13,9 @@ const ASCII_MAX = 0x7f;
 /** Where such a text is turned into bytes, over and over. */
 const shortBytes = new Uint8Array(SHORT_LENGTH);
 
+/** Where digests are put: an array made for each would cost as much as a tenth of the digesting, and again when it is garbage. */
+const digest = new Uint8Array(32);
+
 /** A digest that has begun, and the one that is finished in its stead: made anew each time they would cost as much as the digesting itself. */
 interface Begun<Digest> {
   readonly begun: Digest;
@@ -32,12 +35,14 @@ export function sha256Hex(text: string): string {
 export function hmacSha256(key: Uint8Array, message: string): Uint8Array {
   let prepared = keyed.get(key);
   if (!prepared) keyed.set(key, (prepared = { begun: hmac.create(sha256, key), working: hmac.create(sha256, key) }));
-  return digestOf(prepared, message);
+  return digestOf(prepared, message).slice();
 }
 
+/** The digest, in bytes that are good until the next call. */
 function digestOf<Digest extends Hash<Digest>>({ begun, working }: Begun<Digest>, text: string): Uint8Array {
   // The library's way to set one digest to the state of another; it forgets what it was in.
-  return begun._cloneInto(working).update(bytesOf(text)).digest();
+  begun._cloneInto(working).update(bytesOf(text)).digestInto(digest);
+  return digest;
 }
 
 /** The text in UTF-8, in bytes that are good until the next call. */

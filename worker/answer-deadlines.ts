@@ -13,14 +13,18 @@ export const TICK_MS = 10_000;
 /** How much later than that a tick may come, in ms, before it counts as lost with its request. */
 const LATE_MS = 1_000;
 
-/** What a request that waits is told at the tick. */
-const TICKED = Symbol("ticked");
+/** What a call comes to. Both are told at once and do no I/O: the tick may come in the time of another request. */
+interface Ends<Value, Answered, Unanswered> {
+  readonly answered: (value: Value) => Answered;
+  /** It has failed, or is to be waited for on one's own: `rest` does that, in the time of the request that calls it. */
+  readonly unanswered: (rest: () => Promise<Value>) => Unanswered;
+}
 
 /** One isolate's waiting requests. */
 export class AnswerDeadlines {
   readonly #ports: Pick<GatewayPorts, "now" | "wait">;
   /** Each tells the request it belongs to that it needs a timer of its own. What a request that was cut off has left is gone with the next tick. */
-  #waiting = new Set<(ticked: typeof TICKED) => void>();
+  #waiting = new Set<() => void>();
   /** When the tick that is planned will be over; 0: none is planned. */
   #tickedByMs = 0;
 
@@ -28,21 +32,34 @@ export class AnswerDeadlines {
     this.#ports = ports;
   }
 
-  /** The answer of `call`, which was begun at `sentAtMs`, or a `DeadlineError` after `ms`. */
-  async meet<Value>(call: Promise<Value>, ms: number, sentAtMs: number, context: RequestContext): Promise<Value> {
-    if (ms <= TICK_MS + LATE_MS) return withDeadline(call, ms);
+  /**
+   * What `call`, which was begun at `sentAtMs` and is given `ms`, comes to while all wait together; it never rejects. `rest` gives its answer, its error, or
+   * a `DeadlineError` when the time is over. One promise for all of that: promises are what this costs.
+   */
+  meet<Value, Answered, Unanswered>(
+    call: Promise<Value>,
+    { ms, sentAtMs }: { readonly ms: number; readonly sentAtMs: number },
+    context: RequestContext,
+    { answered, unanswered }: Ends<Value, Answered, Unanswered>,
+  ): Promise<Answered | Unanswered> {
+    const rest = () => withDeadline(call, ms - (this.#ports.now() - sentAtMs));
+    if (ms <= TICK_MS + LATE_MS) return Promise.resolve(unanswered(rest));
     if (sentAtMs >= this.#tickedByMs) this.#tickLater(sentAtMs, context);
-    // One promise for both: promises are what this costs.
-    const { promise, resolve, reject } = Promise.withResolvers<Value | typeof TICKED>();
-    this.#waiting.add(resolve);
-    void call.then(resolve, reject);
-    try {
-      const outcome = await promise;
-      if (outcome !== TICKED) return outcome;
-    } finally {
-      this.#waiting.delete(resolve);
-    }
-    return withDeadline(call, ms - (this.#ports.now() - sentAtMs));
+    // Not `new Promise`: what hot code makes of that loses its request, and would hang once another one's tick resolves it.
+    const { promise, resolve } = Promise.withResolvers<Answered | Unanswered>();
+    const goOnAlone = () => resolve(unanswered(rest));
+    this.#waiting.add(goOnAlone);
+    void call.then(
+      (value) => {
+        this.#waiting.delete(goOnAlone);
+        resolve(answered(value));
+      },
+      () => {
+        this.#waiting.delete(goOnAlone);
+        goOnAlone();
+      },
+    );
+    return promise;
   }
 
   #tickLater(nowMs: number, context: RequestContext): void {
@@ -55,6 +72,6 @@ export class AnswerDeadlines {
     this.#waiting = new Set();
     this.#tickedByMs = 0;
     // Each goes on in its own request: what is resolved from another one's is handed over by the platform.
-    for (const tell of waiting) tell(TICKED);
+    for (const goOnAlone of waiting) goOnAlone();
   }
 }

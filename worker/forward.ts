@@ -1,5 +1,6 @@
 /** Passing an allowed request on. Bodies stream both ways; redirects are the client's business. */
 import type { Candidate } from "../core/edge/candidate.ts";
+import type { Received } from "./candidate.ts";
 import type { Cut } from "./decision-report.ts";
 import { forwardedOf } from "./forwarded.ts";
 import { RESPONSE_HEADERS_REMOVED, ruleOf } from "./header-rules.ts";
@@ -42,14 +43,14 @@ export interface Passage {
  * ours, so none is. Throws an {@link UpstreamFault} when its body announces that it is too large.
  */
 export function upstreamRequest(
-  request: Request,
+  { request, headers: sent }: Received,
   candidate: Candidate,
   plan: RoutePlan,
   identity: IdentityHeaders,
   passage: Passage,
 ): UpstreamRequest {
   const { method, path, search } = candidate;
-  const headers = upstreamHeaders(request, candidate, identity, passage);
+  const headers = upstreamHeaders(sent, candidate, identity, passage);
   const body = BODILESS.has(method) ? null : request.body;
   const announced = headers["content-length"];
   const length = body && announced !== undefined ? Number(announced) : undefined;
@@ -86,13 +87,13 @@ export function clientResponse(upstream: Response, plan: RoutePlan, { requestId,
 }
 
 function upstreamHeaders(
-  request: Request,
+  sent: Headers,
   { method, isHttps }: Candidate,
   identity: IdentityHeaders,
   { requestId, via }: Passage,
 ): Record<string, string> {
   const headers: Record<string, string> = { ...identity };
-  const { host, address } = takeOver(request.headers, headers);
+  const { host, address } = takeOver(sent, headers);
   headers["forwarded"] = forwardedOf(address, host, isHttps);
   if (address !== undefined) headers["x-forwarded-for"] = address;
   if (host !== undefined) headers["x-forwarded-host"] = host;

@@ -10,9 +10,10 @@ import { EdgeRequest, type Allowed, type Decision, type Edge, type Need, type Re
 import { RouteMemory } from "../core/edge/route-memory.ts";
 import { GatewayTally } from "../core/metrics/tally.ts";
 import { EdgeViews } from "../core/protocol/edge-views.ts";
+import { TOLD } from "../core/reason.ts";
 import { mintRequestId } from "../core/request-id.ts";
 import { AnswerDeadlines } from "./answer-deadlines.ts";
-import { candidateOf } from "./candidate.ts";
+import { candidateOf, received, type Received } from "./candidate.ts";
 import type { GatewayConfiguration } from "./configuration.ts";
 import { countedPorts } from "./counted-ports.ts";
 import { cutLine, decisionHeader, decisionLine, type Cut } from "./decision-report.ts";
@@ -26,7 +27,7 @@ import { refusalResponse } from "./refusal.ts";
 import { ReplicaChoice } from "./replica-choice.ts";
 import { preflightResponse, shareWithPages } from "./route-headers.ts";
 import { RoutePlans, type FetchOf } from "./route-plan.ts";
-import { send } from "./send.ts";
+import { send, Unanswered } from "./send.ts";
 import { Timing } from "./timing.ts";
 import { traceIdOf } from "./trace-context.ts";
 import { UpstreamFault } from "./upstream-fault.ts";
@@ -76,14 +77,14 @@ export function createGateway(configuration: GatewayConfiguration, outside: Gate
 
 /** One request and its answer. */
 class Exchange {
-  readonly #request: Request;
+  readonly #received: Received;
   readonly #context: RequestContext;
   readonly #isolate: Isolate;
   readonly #requestId: string;
   readonly #timing: Timing;
 
   constructor(request: Request, context: RequestContext, isolate: Isolate) {
-    this.#request = request;
+    this.#received = received(request);
     this.#context = context;
     this.#isolate = isolate;
     this.#requestId = mintRequestId(isolate.ports.randomUuid);
@@ -93,7 +94,7 @@ class Exchange {
   answer(): Response | Promise<Response> {
     const { configuration, edge } = this.#isolate;
     try {
-      const candidate = candidateOf(this.#request, configuration, (tokenId) => edge.keys.known(tokenId) !== undefined);
+      const candidate = candidateOf(this.#received, configuration, (tokenId) => edge.keys.known(tokenId) !== undefined);
       return "reason" in candidate ? this.#refuse(candidate) : this.#answerCandidate(candidate);
     } catch (error) {
       return this.#refuse(internalError(error));
@@ -105,7 +106,7 @@ class Exchange {
   }
 
   async #answerOwn(candidate: Candidate): Promise<Response> {
-    const own = await this.#isolate.own.answer(candidate, this.#request, this.#asker());
+    const own = await this.#isolate.own.answer(candidate, this.#received.request, this.#asker());
     if (!own) return this.#answerByRoute(candidate);
     return "reason" in own ? this.#refuse(own) : own;
   }
@@ -116,7 +117,10 @@ class Exchange {
   }
 
   #carryOut(candidate: Candidate, decision: Decision): Response | Promise<Response> {
-    if ("preflight" in decision) return this.#finish(decision, preflightResponse(decision, this.#requestId));
+    if ("preflight" in decision) {
+      const response = preflightResponse(decision, this.#requestId);
+      return this.#finish(decision, response, response.status);
+    }
     if ("reason" in decision) return this.#refuse(decision);
     return decision.route.limits ? this.#answerWithinLimits(candidate, decision) : this.#forward(candidate, decision);
   }
@@ -182,18 +186,18 @@ class Exchange {
   }
 
   #asker(): Asker {
-    return { replica: this.#isolate.replica.nameFor(this.#request), context: this.#context };
+    return { replica: this.#isolate.replica.nameFor(this.#received.request), context: this.#context };
   }
 
   #refuse(refused: Refused): Response {
     const response = refusalResponse(refused.reason, {
       requestId: this.#requestId,
-      method: this.#request.method,
+      method: this.#received.method,
       missing: refused.missing,
       limits: refused.limits,
       excluded: refused.excluded,
     });
-    return this.#finish(refused, response);
+    return this.#finish(refused, response, TOLD[refused.reason].status);
   }
 
   async #forward(candidate: Candidate, allowed: Allowed): Promise<Response> {
@@ -203,13 +207,12 @@ class Exchange {
       const plan = plans.of(allowed.route);
       const said = this.#identityOf(allowed);
       const identity = said instanceof Promise ? await said : said;
-      const outgoing = upstreamRequest(this.#request, candidate, plan, identity, passage);
+      const outgoing = upstreamRequest(this.#received, candidate, plan, identity, passage);
       usage.used(allowed, this.#context);
-      const answer = await this.#timing.span("upstream", () => send(outgoing, plan, { now: ports.now, deadlines, context: this.#context }));
-      return this.#finish(
-        allowed,
-        clientResponse(answer, plan, passage, (cut) => this.#wasCut(allowed, cut)),
-      );
+      const sent = await this.#timing.span("upstream", () => send(outgoing, plan, { now: ports.now, deadlines, context: this.#context }));
+      const answer = sent instanceof Unanswered ? await this.#timing.span("upstream", sent.answer) : sent;
+      const response = clientResponse(answer, plan, passage, (cut) => this.#wasCut(allowed, cut));
+      return this.#finish(allowed, response, answer.status);
     } catch (error) {
       return this.#refuse({ ...allowed, ...(error instanceof UpstreamFault ? faultOf(error) : internalError(error)) });
     }
@@ -224,24 +227,25 @@ class Exchange {
     this.#isolate.ports.log(cutLine({ requestId: this.#requestId, route: route.name, cut }), this.#context);
   }
 
-  #finish(decision: Decision, response: Response): Response {
+  /** `status` is the response's. */
+  #finish(decision: Decision, response: Response, status: number): Response {
     const { configuration, ports } = this.#isolate;
     const nowMs = ports.now();
     const circumstances = {
       requestId: this.#requestId,
-      method: this.#request.method,
-      status: response.status,
+      method: this.#received.method,
+      status,
       nowMs,
       ms: this.#timing.elapsedMs(nowMs),
-      traceId: traceIdOf(this.#request.headers.get("traceparent")),
+      traceId: traceIdOf(this.#received.headers.get("traceparent")),
     };
     ports.log(decisionLine(decision, circumstances), this.#context);
     this.#isolate.usage.answered(decision, circumstances, this.#context);
     if (decision.basis?.stale === true) ports.count("stale_decision");
     if ("unlimited" in decision && decision.unlimited) ports.count("unlimited_decision");
-    if (response.status === SWITCHING_PROTOCOLS) return response;
+    if (status === SWITCHING_PROTOCOLS) return response;
     const cors = decision.route?.prepared.cors;
-    if (cors) shareWithPages(response.headers, cors, this.#request.headers.get("origin"));
+    if (cors) shareWithPages(response.headers, cors, this.#received.headers.get("origin"));
     if (configuration.serverTiming) response.headers.append("Server-Timing", this.#timing.header());
     if (configuration.decisionHeader) response.headers.set("Portcullis-Decision", decisionHeader(decision));
     return response;

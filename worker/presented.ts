@@ -7,13 +7,12 @@ import type { Presented } from "../core/edge/candidate.ts";
 import { parseToken } from "../core/token.ts";
 import type { GatewayConfiguration } from "./configuration.ts";
 
-/** The key a request presents, null for a request without a credential, or why it is refused. Synchronous: a made-up key costs no I/O. */
+/** The key that a request with these headers presents, null where there is no credential, or why it is refused. Synchronous: a made-up key costs no I/O. */
 export function readPresented(
-  request: Request,
+  headers: Headers,
   configuration: GatewayConfiguration,
   isKnown: (tokenId: string) => boolean,
 ): Presented | null | Reason {
-  const { headers } = request;
   const credential = readCredential(headers.get("authorization"), headers.get("x-api-key"), decodeBase64);
   if (credential.kind === "none") return null;
   if (credential.kind === "refused") return credential.reason;

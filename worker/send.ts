@@ -20,14 +20,44 @@ export interface Sending {
   readonly context: RequestContext;
 }
 
-/** The upstream's answer, as far as its head. Rejects with an {@link UpstreamFault} when there is none. */
-export async function send(outgoing: UpstreamRequest, plan: RoutePlan, sending: Sending): Promise<Response> {
-  const { now, deadlines, context } = sending;
-  const target = plan.upstreams.choose(now(), NONE);
+/** A request that was not answered at once, or not at all: there is more to be done for it. */
+export class Unanswered {
+  /** Does it. Rejects with an {@link UpstreamFault} when there is no answer. */
+  readonly answer: () => Promise<Response>;
+
+  constructor(answer: () => Promise<Response>) {
+    this.answer = answer;
+  }
+}
+
+/**
+ * The upstream's answer, as far as its head; or what is left to be done for one, which is rare, so that all others need no promise for it. Throws or
+ * rejects with an {@link UpstreamFault} when there is none.
+ */
+export function send(outgoing: UpstreamRequest, plan: RoutePlan, sending: Sending): Promise<Response | Unanswered> {
+  const sentAtMs = sending.now();
+  const target = plan.upstreams.choose(sentAtMs, NONE);
   if (!target) throw new UpstreamFault("upstream_misconfigured");
   if (outgoing.body) return sendOnce(outgoing, outgoing.body, target, plan);
+  const call = target.fetch(target.base + outgoing.target, outgoing.init);
+  return sending.deadlines.meet(call, { ms: plan.firstByteMs, sentAtMs }, sending.context, {
+    answered: (answer) => {
+      noteAnswer(target);
+      return answer;
+    },
+    unanswered: (rest) => new Unanswered(() => answerOf(rest, outgoing, plan, sending, target)),
+  });
+}
+
+async function answerOf(
+  rest: () => Promise<Response>,
+  outgoing: UpstreamRequest,
+  plan: RoutePlan,
+  sending: Sending,
+  target: Target,
+): Promise<Response> {
   try {
-    const answer = await deadlines.meet(target.fetch(target.base + outgoing.target, outgoing.init), plan.firstByteMs, now(), context);
+    const answer = await rest();
     noteAnswer(target);
     return answer;
   } catch (error) {
@@ -54,13 +84,7 @@ async function sendOnce(outgoing: UpstreamRequest, body: ReadableStream, target:
  * With several upstreams it is another one's turn each time; with one, what it did not answer in time is not sent again, which would only take
  * twice as long.
  */
-async function sendAgain(
-  outgoing: UpstreamRequest,
-  plan: RoutePlan,
-  { now, deadlines, context }: Sending,
-  last: Target,
-  first: unknown,
-): Promise<Response> {
+async function sendAgain(outgoing: UpstreamRequest, plan: RoutePlan, { now }: Sending, last: Target, first: unknown): Promise<Response> {
   const { upstreams, firstByteMs } = plan;
   let error = first;
   noteFailure(last, now());
@@ -71,7 +95,7 @@ async function sendAgain(
     if (!target) break;
     tried.push(target);
     try {
-      const answer = await deadlines.meet(target.fetch(target.base + outgoing.target, outgoing.init), firstByteMs, now(), context);
+      const answer = await withDeadline(target.fetch(target.base + outgoing.target, outgoing.init), firstByteMs);
       noteAnswer(target);
       return answer;
     } catch (another) {

@@ -9,6 +9,8 @@ import { startTestSystem, type TestSystem } from "../system.ts";
 
 /** Longer than a tick, so that timers come from it. */
 const FIRST_BYTE_MS = TICK_MS + 2_000;
+const CLIENTS = 16;
+const TICKS = 3;
 
 let system: TestSystem;
 let upstream: http.Server;
@@ -57,4 +59,19 @@ it("ends all requests that wait, also when the client has gone of the one that t
     expect(await response.json()).toMatchObject({ code: "upstream_timeout" });
   }
   expect(await (await get("/answers")).text()).toBe("ok");
+});
+
+/** For so long, because only code that has run tens of thousands of times is compiled in the way in which this has gone wrong. */
+it("answers all requests that are under way when the tick comes", { timeout: 90_000 }, async () => {
+  const untilMs = Date.now() + TICKS * TICK_MS + 2_000;
+  const statuses = new Set<number>();
+  const client = async () => {
+    while (Date.now() < untilMs) {
+      const response = await get("/answers");
+      statuses.add(response.status);
+      await response.arrayBuffer();
+    }
+  };
+  await Promise.all(Array.from({ length: CLIENTS }, client));
+  expect([...statuses]).toEqual([200]);
 });

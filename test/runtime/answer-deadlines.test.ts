@@ -16,7 +16,11 @@ function deadlinesOf() {
   return {
     clock,
     ticks,
-    meet: <Value>(call: Promise<Value>, ms = MINUTE_MS) => deadlines.meet(call, ms, clock.nowMs, context),
+    meet: async <Value>(call: Promise<Value>, ms = MINUTE_MS) => {
+      const ends = { answered: (value: Value) => () => Promise.resolve(value), unanswered: (rest: () => Promise<Value>) => rest };
+      const end = await deadlines.meet(call, { ms, sentAtMs: clock.nowMs }, context, ends);
+      return end();
+    },
     tick: async (passedMs: number) => {
       clock.nowMs += passedMs;
       for (const go of ticks.splice(0)) go();

@@ -14,12 +14,12 @@ import { DEADLINES_MS } from "../../../core/protocol/tunables.ts";
 import { mintRequestId } from "../../../core/request-id.ts";
 import { withDeadline } from "../../../platform/deadline.ts";
 import { AnswerDeadlines } from "../../../worker/answer-deadlines.ts";
-import { candidateOf } from "../../../worker/candidate.ts";
+import { candidateOf, received, type Received } from "../../../worker/candidate.ts";
 import { gatewayConfiguration } from "../../../worker/configuration.ts";
 import { decisionLine } from "../../../worker/decision-report.ts";
 import { clientResponse, upstreamRequest } from "../../../worker/forward.ts";
 import { RoutePlans } from "../../../worker/route-plan.ts";
-import { send } from "../../../worker/send.ts";
+import { send, Unanswered } from "../../../worker/send.ts";
 import { viaOf } from "../../../worker/via.ts";
 import { NOBODY, UpstreamIdentity } from "../../../worker/upstream-identity.ts";
 import { UsageCounter, usagePorts } from "../../../worker/usage-counter.ts";
@@ -48,10 +48,11 @@ export function gatewayOf(find: FindRecord): ExportedHandler {
   return {
     fetch: async (request, _bindings, context) => {
       const requestId = mintRequestId(ports.randomUuid);
-      const candidate = candidateOf(request, configuration, () => false);
+      const incoming = received(request);
+      const candidate = candidateOf(incoming, configuration, () => false);
       const decision = "reason" in candidate ? candidate : await decide(candidate, find);
-      const response = await answer(request, context, candidate, decision, requestId);
-      const circumstances = { requestId, method: request.method, status: response.status, nowMs: Date.now(), ms: 0, traceId: undefined };
+      const response = await answer(incoming, context, candidate, decision, requestId);
+      const circumstances = { requestId, method: incoming.method, status: response.status, nowMs: Date.now(), ms: 0, traceId: undefined };
       ports.log(decisionLine(decision, circumstances), context);
       usage.answered(decision, circumstances, context);
       response.headers.set("Bench-Kv-Calls", String(calls.kv));
@@ -84,19 +85,20 @@ async function decide(candidate: Candidate, find: FindRecord): Promise<Decision>
 }
 
 async function answer(
-  request: Request,
+  incoming: Received,
   context: ExecutionContext,
   candidate: Candidate | Refused,
   decision: Decision,
   requestId: string,
 ): Promise<Response> {
   if ("reason" in decision || "reason" in candidate)
-    return refusalResponse("reason" in decision ? decision.reason : "internal_error", { requestId, method: request.method });
+    return refusalResponse("reason" in decision ? decision.reason : "internal_error", { requestId, method: incoming.method });
   const { record, route } = decision;
   const said = record ? await identity.headersOf({ record, route }, Date.now(), context) : NOBODY;
   usage.used({ route, ...(record && { record }) }, context);
   const plan = plans.of(route);
   const passage = { requestId, via: viaOf(configuration.viaName) };
-  const upstream = await send(upstreamRequest(request, candidate, plan, said, passage), plan, { now: Date.now, deadlines, context });
+  const sent = await send(upstreamRequest(incoming, candidate, plan, said, passage), plan, { now: Date.now, deadlines, context });
+  const upstream = sent instanceof Unanswered ? await sent.answer() : sent;
   return clientResponse(upstream, plan, passage, () => {});
 }
