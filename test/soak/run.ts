@@ -29,8 +29,8 @@ export interface SoakOptions {
   /** Settings of the control plane other than usual. */
   readonly settings: Readonly<Record<string, string>>;
   readonly sampleEveryMs: number;
-  /** Whether the local KV is made to take its memory first: see {@link SoakSystem.exerciseKv}. */
-  readonly isKvExercised: boolean;
+  /** Requests that are sent, and judged, before anything changes or memory is looked at, so that the local platform has taken the memory that it takes; 0: it is not waited for. */
+  readonly exercise: number;
   /** Hears how it goes. */
   readonly progress: (line: string) => void;
 }
@@ -46,13 +46,16 @@ const ROUTES_EVERY_MS = 3_000;
 const LOOK_EVERY_MS = 1_000;
 const STOOD_STILL_MS = 600;
 const PROGRESS_EVERY_MS = 30_000;
+const PROGRESS_EVERY = 20_000;
+/** Requests that are under way together while the platform is exercised. */
+const AT_ONCE = 200;
 
 /** Runs it. */
 export async function runSoak(options: SoakOptions): Promise<SoakResult> {
   await using main = await Upstream.start();
   await using spare = await Upstream.start();
   await using system = await SoakSystem.start({ gateway: options.gateway, gateways: GATEWAYS, settings: options.settings });
-  if (options.isKvExercised) await system.exerciseKv();
+  if (options.exercise > 0) await system.exerciseKv();
   // Waited for here: what it needs is stopped when this returns.
   return await new Run(options, system, { main, spare }).run();
 }
@@ -93,9 +96,24 @@ class Run {
     const tenants: Tenant[] = [];
     for (let at = 0; at < TENANTS; at += 1)
       tenants.push(await Tenant.settle(`tenant-${at}`, { ...surroundings, random: this.#random.fork() }));
+    await this.#exercise(clients);
     await this.#during(clients, tenants, routes);
     await clients.finish();
     return this.#result();
+  }
+
+  /** As fast as they are answered. Objects of the platform that are garbage are let go late: tens of thousands of requests until as many go as come. */
+  async #exercise(clients: Clients): Promise<void> {
+    const over = new AbortController();
+    const watching = this.#watchMachine(over.signal);
+    for (let left = this.#options.exercise; left > 0; left -= AT_ONCE) {
+      if (left % PROGRESS_EVERY === 0)
+        this.#options.progress(`${left} requests to come before anything changes, until memory is what it stays at`);
+      for (let sent = 0; sent < AT_ONCE; sent += 1) clients.sendAny();
+      await clients.finish();
+    }
+    over.abort();
+    await watching;
   }
 
   async #during(clients: Clients, tenants: readonly Tenant[], routes: RouteChanges): Promise<void> {
