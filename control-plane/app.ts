@@ -1,6 +1,6 @@
 /** The control plane's HTTP application: the endpoints, and what all of them share. */
 import { Hono, type Context } from "hono";
-import { mintRequestId } from "../core/request-id.ts";
+import { RequestIds } from "../core/request-id.ts";
 import { LedgerUnreachableError } from "./cells.ts";
 import { ApiError } from "./http/api-error.ts";
 import type { Services } from "./http/endpoint.ts";
@@ -14,9 +14,10 @@ import { widgetCors } from "./http/widget-cors.ts";
  */
 export function controlPlaneApp(services: Services): (request: Request) => Response | Promise<Response> {
   const app = new Hono<AppEnvironment>();
+  const requestIds = new RequestIds(services.randomBytes);
   app.use(async (c, next) => {
     const startedAtMs = services.now();
-    const requestId = mintRequestId(() => crypto.randomUUID());
+    const requestId = requestIds.next();
     c.set("requestId", requestId);
     await next();
     c.header("X-Request-ID", requestId);

@@ -12,6 +12,8 @@ const SHORT_LENGTH = 512;
 const ASCII_MAX = 0x7f;
 /** Where such a text is turned into bytes, over and over. */
 const shortBytes = new Uint8Array(SHORT_LENGTH);
+/** As much of it as the last text took: texts of one kind are as long as each other. */
+let shortView = shortBytes;
 
 /** Where digests are put: an array made for each would cost as much as a tenth of the digesting, and again when it is garbage. */
 const digest = new Uint8Array(32);
@@ -53,5 +55,6 @@ function bytesOf(text: string): Uint8Array {
     if (code > ASCII_MAX) return utf8ToBytes(text);
     shortBytes[at] = code;
   }
-  return shortBytes.subarray(0, text.length);
+  if (shortView.length !== text.length) shortView = shortBytes.subarray(0, text.length);
+  return shortView;
 }

@@ -11,7 +11,7 @@ import { RouteMemory } from "../core/edge/route-memory.ts";
 import { GatewayTally } from "../core/metrics/tally.ts";
 import { EdgeViews } from "../core/protocol/edge-views.ts";
 import { TOLD } from "../core/reason.ts";
-import { mintRequestId } from "../core/request-id.ts";
+import { RequestIds } from "../core/request-id.ts";
 import { AnswerDeadlines } from "./answer-deadlines.ts";
 import { candidateOf, received, type Received } from "./candidate.ts";
 import type { GatewayConfiguration } from "./configuration.ts";
@@ -55,6 +55,7 @@ interface Isolate {
   readonly deadlines: AnswerDeadlines;
   readonly own: OwnEndpoints;
   readonly via: string;
+  readonly requestIds: RequestIds;
 }
 
 /** A gateway with its own isolate memory. All I/O goes through the ports. */
@@ -71,7 +72,8 @@ export function createGateway(configuration: GatewayConfiguration, outside: Gate
   const deadlines = new AnswerDeadlines(ports);
   const own = new OwnEndpoints(configuration, new HealthCheck(ports, edge, ledger, configuration.tagKeys));
   const via = viaOf(configuration.viaName);
-  const isolate: Isolate = { configuration, ports, edge, ledger, replica, identity, limits, usage, plans, deadlines, own, via };
+  const requestIds = new RequestIds(ports.randomBytes);
+  const isolate: Isolate = { configuration, ports, edge, ledger, replica, identity, limits, usage, plans, deadlines, own, via, requestIds };
   return { fetch: (request, context) => new Exchange(request, context, isolate).answer() };
 }
 
@@ -87,7 +89,7 @@ class Exchange {
     this.#received = received(request);
     this.#context = context;
     this.#isolate = isolate;
-    this.#requestId = mintRequestId(isolate.ports.randomUuid);
+    this.#requestId = isolate.requestIds.next();
     this.#timing = new Timing(isolate.ports.now, isolate.configuration.serverTiming);
   }
 

@@ -37,6 +37,7 @@ export function platformPorts(bindings: GatewayBindings): GatewayPorts {
       return (url, init) => service.fetch(url, init);
     },
     now: () => Date.now(),
+    randomBytes: (target) => crypto.getRandomValues(target),
     randomUuid: () => crypto.randomUUID(),
     log: (line, context) => lines.add(line, context),
     count: (event) => bindings.METRICS?.writeDataPoint({ indexes: [event], blobs: [event], doubles: [1] }),

@@ -1,4 +1,5 @@
 /** What the gateway needs from the outside, so that tests and the benchmark can count and fail every call. */
+import type { RandomBytes } from "../core/base62.ts";
 import type { UsageDelivery } from "./configuration.ts";
 import type { UsagePorts } from "./usage-counter.ts";
 import type { CountedEvent } from "../core/metrics/counts.ts";
@@ -26,6 +27,8 @@ export interface GatewayPorts {
   readonly fetchService: (name: string) => Fetch;
   /** Milliseconds since the epoch. */
   readonly now: () => number;
+  /** Fills an array with random bytes fit for cryptography. */
+  readonly randomBytes: RandomBytes;
   /** A fresh random UUID (RFC 9562 section 5.4). */
   readonly randomUuid: () => string;
   /** Takes one line of structured log; it may be written a moment later, together with others. */

@@ -1,12 +1,12 @@
 /** Everything that is measured, on one workerd: the gateway as shipped, one that counts, and the bare Workers to compare with. */
-import { randomBytes, randomUUID } from "node:crypto";
+import { randomBytes } from "node:crypto";
 import { once } from "node:events";
 import net, { type AddressInfo } from "node:net";
 import path from "node:path";
 import { convertV4MiniflareOptions, Log, LogLevel, Miniflare } from "miniflare";
 import { unstable_getMiniflareWorkerOptions as workerOptionsOf } from "wrangler";
 import { hmacSha256 } from "../../core/digest.ts";
-import { mintRequestId } from "../../core/request-id.ts";
+import { RequestIds } from "../../core/request-id.ts";
 import { generateToken } from "../../core/token.ts";
 import { callApi } from "../../local/api-client.ts";
 import { bundle } from "../../local/platform.ts";
@@ -123,7 +123,8 @@ async function listening(entry: string, port = 0) {
 
 /** A refusal as the gateway sends it, for the bare Worker to send at once. */
 async function refusalAsBindings() {
-  const refusal = refusalResponse("forged_token", { requestId: mintRequestId(randomUUID), method: "GET" });
+  const requestIds = new RequestIds((target) => crypto.getRandomValues(target as Uint8Array<ArrayBuffer>));
+  const refusal = refusalResponse("forged_token", { requestId: requestIds.next(), method: "GET" });
   return { BODY: await refusal.text(), HEADERS: Object.fromEntries(refusal.headers) };
 }
 

@@ -24,6 +24,13 @@ it("makes the same HMAC as the platform, with any key and again with the same ke
   );
 });
 
+it("leaves an HMAC as it is when the next one is made", () => {
+  const key = randomBytes(32);
+  const first = hmacSha256(key, "one");
+  hmacSha256(key, "another");
+  expect(hex(first)).toBe(createHmac("sha256", key).update("one").digest("hex"));
+});
+
 it("keeps keys with the same first bytes apart", () => {
   const one = randomBytes(32);
   const other = Buffer.from(one).fill(0, 31);

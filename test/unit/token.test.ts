@@ -2,7 +2,7 @@
 import { createHmac, randomFillSync } from "node:crypto";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { BASE62_ALPHABET, base62OfInteger, randomBase62 } from "../../core/base62.ts";
+import { BASE62_ALPHABET, base62OfInteger, isBase62OfInteger, randomBase62 } from "../../core/base62.ts";
 import { crc32OfAscii } from "../../core/crc32.ts";
 import { generateToken, obfuscateToken, parseToken, tokenScannerPattern, type TagKeys } from "../../core/token.ts";
 
@@ -91,6 +91,21 @@ describe("a token", () => {
 
   it("has the checksum of the published GitHub example's algorithm", () => {
     expect(base62OfInteger(crc32OfAscii("zQWBuTSOoRi4A9spHcVY5ncnsDkxkJ"), 6)).toBe("0mLq17");
+  });
+});
+
+describe("an integer in base62", () => {
+  it("is recognised where it is written, and nothing else is taken for it", () => {
+    const integer = fc.nat({ max: 0xffff_ffff });
+    fc.assert(
+      fc.property(integer, integer, base62Text(3), fc.integer({ min: 1, max: 6 }), (value, other, before, width) => {
+        const written = base62OfInteger(value, width);
+        expect(isBase62OfInteger(before + written, before.length, width, value)).toBe(true);
+        expect(isBase62OfInteger(before + written, before.length, width, other)).toBe(written === base62OfInteger(other, width));
+        expect(isBase62OfInteger(before + written.slice(1), before.length, width, value)).toBe(false);
+        expect(isBase62OfInteger(`${before}-${written.slice(1)}`, before.length, width, value)).toBe(false);
+      }),
+    );
   });
 });
 

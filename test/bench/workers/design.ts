@@ -11,7 +11,7 @@ import type { Decision, Refused } from "../../../core/edge/request.ts";
 import type { KeyRecord } from "../../../core/record.ts";
 import { GatewayTally } from "../../../core/metrics/tally.ts";
 import { DEADLINES_MS } from "../../../core/protocol/tunables.ts";
-import { mintRequestId } from "../../../core/request-id.ts";
+import { RequestIds } from "../../../core/request-id.ts";
 import { withDeadline } from "../../../platform/deadline.ts";
 import { AnswerDeadlines } from "../../../worker/answer-deadlines.ts";
 import { candidateOf, received, type Received } from "../../../worker/candidate.ts";
@@ -36,6 +36,7 @@ export const calls = { kv: 0, ledger: 0 };
 /** As the gateway has it. */
 export const configuration = gatewayConfiguration(env);
 const plans = new RoutePlans(() => ports.fetch);
+const requestIds = new RequestIds(ports.randomBytes);
 const deadlines = new AnswerDeadlines(ports);
 const usage = new UsageCounter(usagePorts(configuration, ports), configuration.cells, new GatewayTally());
 const identity = new UpstreamIdentity(configuration.identity);
@@ -47,7 +48,7 @@ let routes: CompiledRoutes | undefined;
 export function gatewayOf(find: FindRecord): ExportedHandler {
   return {
     fetch: async (request, _bindings, context) => {
-      const requestId = mintRequestId(ports.randomUuid);
+      const requestId = requestIds.next();
       const incoming = received(request);
       const candidate = candidateOf(incoming, configuration, () => false);
       const decision = "reason" in candidate ? candidate : await decide(candidate, find);
