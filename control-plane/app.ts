@@ -14,7 +14,7 @@ import { widgetCors } from "./http/widget-cors.ts";
  */
 export function controlPlaneApp(services: Services): (request: Request) => Response | Promise<Response> {
   const app = new Hono<AppEnvironment>();
-  const requestIds = new RequestIds(services.randomBytes);
+  const requestIds = new RequestIds((target) => crypto.getRandomValues(target));
   app.use(async (c, next) => {
     const startedAtMs = services.now();
     const requestId = requestIds.next();

@@ -13,7 +13,7 @@ export const TICK_MS = 10_000;
 /** How much later than that a tick may come, in ms, before it counts as lost with its request. */
 const LATE_MS = 1_000;
 
-/** What a call comes to. Both are told at once and do no I/O: the tick may come in the time of another request. */
+/** What a call comes to: one of these is called, once. They neither throw nor do I/O: the tick may come in the time of another request. */
 interface Ends<Value, Answered, Unanswered> {
   readonly answered: (value: Value) => Answered;
   /** It has failed, or is to be waited for on one's own: `rest` does that, in the time of the request that calls it. */
@@ -45,18 +45,16 @@ export class AnswerDeadlines {
     const rest = () => withDeadline(call, ms - (this.#ports.now() - sentAtMs));
     if (ms <= TICK_MS + LATE_MS) return Promise.resolve(unanswered(rest));
     if (sentAtMs >= this.#tickedByMs) this.#tickLater(sentAtMs, context);
-    // Not `new Promise`: what hot code makes of that loses its request, and would hang once another one's tick resolves it.
+    // Not `new Promise`: optimised code makes that without noting whose it is, and what another request's tick then tells it never arrives.
     const { promise, resolve } = Promise.withResolvers<Answered | Unanswered>();
     const goOnAlone = () => resolve(unanswered(rest));
     this.#waiting.add(goOnAlone);
     void call.then(
       (value) => {
-        this.#waiting.delete(goOnAlone);
-        resolve(answered(value));
+        if (this.#waiting.delete(goOnAlone)) resolve(answered(value));
       },
       () => {
-        this.#waiting.delete(goOnAlone);
-        goOnAlone();
+        if (this.#waiting.delete(goOnAlone)) goOnAlone();
       },
     );
     return promise;

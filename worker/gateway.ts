@@ -211,8 +211,10 @@ class Exchange {
       const identity = said instanceof Promise ? await said : said;
       const outgoing = upstreamRequest(this.#received, candidate, plan, identity, passage);
       usage.used(allowed, this.#context);
-      const sent = await this.#timing.span("upstream", () => send(outgoing, plan, { now: ports.now, deadlines, context: this.#context }));
-      const answer = sent instanceof Unanswered ? await this.#timing.span("upstream", sent.answer) : sent;
+      const answered = this.#timing.begin("upstream");
+      const sent = await send(outgoing, plan, { now: ports.now, deadlines, context: this.#context });
+      const answer = sent instanceof Unanswered ? await sent.answer() : sent;
+      answered();
       const response = clientResponse(answer, plan, passage, (cut) => this.#wasCut(allowed, cut));
       return this.#finish(allowed, response, answer.status);
     } catch (error) {
@@ -229,7 +231,7 @@ class Exchange {
     this.#isolate.ports.log(cutLine({ requestId: this.#requestId, route: route.name, cut }), this.#context);
   }
 
-  /** `status` is the response's. */
+  /** `status` is the response's; to read it there would be one more call of the platform. */
   #finish(decision: Decision, response: Response, status: number): Response {
     const { configuration, ports } = this.#isolate;
     const nowMs = ports.now();

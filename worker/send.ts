@@ -20,7 +20,7 @@ export interface Sending {
   readonly context: RequestContext;
 }
 
-/** A request that was not answered at once, or not at all: there is more to be done for it. */
+/** A request that was not answered while all wait together: there is more to be done for it. */
 export class Unanswered {
   /** Does it. Rejects with an {@link UpstreamFault} when there is no answer. */
   readonly answer: () => Promise<Response>;
@@ -31,7 +31,7 @@ export class Unanswered {
 }
 
 /**
- * The upstream's answer, as far as its head; or what is left to be done for one, which is rare, so that all others need no promise for it. Throws or
+ * The upstream's answer, as far as its head; or what is left to be done for one, so that those that are answered soon need no promise for it. Throws or
  * rejects with an {@link UpstreamFault} when there is none.
  */
 export function send(outgoing: UpstreamRequest, plan: RoutePlan, sending: Sending): Promise<Response | Unanswered> {
@@ -39,14 +39,22 @@ export function send(outgoing: UpstreamRequest, plan: RoutePlan, sending: Sendin
   const target = plan.upstreams.choose(sentAtMs, NONE);
   if (!target) throw new UpstreamFault("upstream_misconfigured");
   if (outgoing.body) return sendOnce(outgoing, outgoing.body, target, plan);
-  const call = target.fetch(target.base + outgoing.target, outgoing.init);
-  return sending.deadlines.meet(call, { ms: plan.firstByteMs, sentAtMs }, sending.context, {
+  return sending.deadlines.meet(callOf(target, outgoing), { ms: plan.firstByteMs, sentAtMs }, sending.context, {
     answered: (answer) => {
       noteAnswer(target);
       return answer;
     },
     unanswered: (rest) => new Unanswered(() => answerOf(rest, outgoing, plan, sending, target)),
   });
+}
+
+/** What throws at once has failed like what rejects later. */
+function callOf(target: Target, outgoing: UpstreamRequest): Promise<Response> {
+  try {
+    return target.fetch(target.base + outgoing.target, outgoing.init);
+  } catch (error) {
+    return Promise.reject(error);
+  }
 }
 
 async function answerOf(
@@ -95,7 +103,7 @@ async function sendAgain(outgoing: UpstreamRequest, plan: RoutePlan, { now }: Se
     if (!target) break;
     tried.push(target);
     try {
-      const answer = await withDeadline(target.fetch(target.base + outgoing.target, outgoing.init), firstByteMs);
+      const answer = await withDeadline(callOf(target, outgoing), firstByteMs);
       noteAnswer(target);
       return answer;
     } catch (another) {

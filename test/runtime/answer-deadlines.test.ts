@@ -15,6 +15,8 @@ function deadlinesOf() {
   const context = { waitUntil: (promise: Promise<unknown>) => void outliving.push(promise) };
   return {
     clock,
+    context,
+    deadlines,
     ticks,
     meet: async <Value>(call: Promise<Value>, ms = MINUTE_MS) => {
       const ends = { answered: (value: Value) => () => Promise.resolve(value), unanswered: (rest: () => Promise<Value>) => rest };
@@ -54,6 +56,19 @@ describe("waiting for an answer", () => {
     await tick(TICK_MS);
     late.resolve("late, but in time");
     expect(await waiting).toBe("late, but in time");
+  });
+
+  it("tells once what a call came to: not of its answer when the tick has come first", async () => {
+    const { deadlines, context, clock, tick } = deadlinesOf();
+    const told: string[] = [];
+    const ends = { answered: () => void told.push("answered"), unanswered: () => void told.push("unanswered") };
+    const calls = [Promise.withResolvers<string>(), Promise.withResolvers<string>()];
+    for (const { promise } of calls) void deadlines.meet(promise, { ms: MINUTE_MS, sentAtMs: clock.nowMs }, context, ends);
+    await tick(TICK_MS);
+    calls[0]?.resolve("late");
+    calls[1]?.reject(new Error("Network connection lost."));
+    await Promise.allSettled(calls.map(({ promise }) => promise));
+    expect(told).toEqual(["unanswered", "unanswered"]);
   });
 
   it("ticks once for all who wait, and again for who comes later", async () => {

@@ -118,4 +118,18 @@ describe("the client", () => {
     expect(timed.headers.get("server-timing")).toMatch(/replica;dur=\d+.*upstream;dur=\d+.*total;dur=\d+/);
     expect((await observeGateway().get("/orders", key.value)).headers.has("server-timing")).toBe(false);
   });
+
+  it("sees one time for the upstream, however often it was asked", async () => {
+    const gateway = observeGateway({ SERVER_TIMING: "on" });
+    const { upstream } = gateway.faults;
+    let tries = 0;
+    gateway.faults.upstream = async (request) => {
+      tries += 1;
+      if (tries === 1) throw new TypeError("Network connection lost.");
+      return upstream(request);
+    };
+    const response = await gateway.get("/orders", key.value);
+    expect([response.status, tries]).toEqual([200, 2]);
+    expect(response.headers.get("server-timing")?.match(/upstream;dur=\d+/g)).toHaveLength(1);
+  });
 });

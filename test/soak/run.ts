@@ -30,7 +30,7 @@ export interface SoakOptions {
   readonly settings: Readonly<Record<string, string>>;
   readonly sampleEveryMs: number;
   /** Requests that are sent, and judged, before anything changes or memory is looked at, so that the local platform has taken the memory that it takes; 0: it is not waited for. */
-  readonly exercise: number;
+  readonly exerciseRequests: number;
   /** Hears how it goes. */
   readonly progress: (line: string) => void;
 }
@@ -55,7 +55,7 @@ export async function runSoak(options: SoakOptions): Promise<SoakResult> {
   await using main = await Upstream.start();
   await using spare = await Upstream.start();
   await using system = await SoakSystem.start({ gateway: options.gateway, gateways: GATEWAYS, settings: options.settings });
-  if (options.exercise > 0) await system.exerciseKv();
+  if (options.exerciseRequests > 0) await system.exerciseKv();
   // Waited for here: what it needs is stopped when this returns.
   return await new Run(options, system, { main, spare }).run();
 }
@@ -104,16 +104,19 @@ class Run {
 
   /** As fast as they are answered. Objects of the platform that are garbage are let go late: tens of thousands of requests until as many go as come. */
   async #exercise(clients: Clients): Promise<void> {
+    const { exerciseRequests, progress } = this.#options;
     const over = new AbortController();
     const watching = this.#watchMachine(over.signal);
-    for (let left = this.#options.exercise; left > 0; left -= AT_ONCE) {
-      if (left % PROGRESS_EVERY === 0)
-        this.#options.progress(`${left} requests to come before anything changes, until memory is what it stays at`);
-      for (let sent = 0; sent < AT_ONCE; sent += 1) clients.sendAny();
-      await clients.finish();
+    try {
+      for (let left = exerciseRequests; left > 0; left -= AT_ONCE) {
+        if (left % PROGRESS_EVERY === 0) progress(`${left} requests to come before anything changes, until memory is what it stays at`);
+        for (let sent = 0; sent < AT_ONCE; sent += 1) clients.sendAny();
+        await clients.finish();
+      }
+    } finally {
+      over.abort();
+      await watching;
     }
-    over.abort();
-    await watching;
   }
 
   async #during(clients: Clients, tenants: readonly Tenant[], routes: RouteChanges): Promise<void> {
