@@ -15,8 +15,9 @@ import { PERMISSIONS } from "./routes.ts";
 import { Tally, type SoakResult } from "./result.ts";
 import { SoakSystem, type GatewayUnderTest } from "./system.ts";
 import { Tenant } from "./tenant.ts";
+import { Timeline } from "./timeline.ts";
 import { Upstream } from "./upstream.ts";
-import { World } from "./world.ts";
+import { newKey, World, type Key, type Organization } from "./world.ts";
 
 /** What is to be run. */
 export interface SoakOptions {
@@ -29,10 +30,18 @@ export interface SoakOptions {
   /** Settings of the control plane other than usual. */
   readonly settings: Readonly<Record<string, string>>;
   readonly sampleEveryMs: number;
-  /** Requests that are sent, and judged, before anything changes or memory is looked at, so that the local platform has taken the memory that it takes; 0: it is not waited for. */
-  readonly exerciseRequests: number;
+  /** What comes before anything changes or memory is looked at, so that everything has taken the memory that it takes; null: it is not waited for. */
+  readonly exercise: Exercise | null;
   /** Hears how it goes. */
   readonly progress: (line: string) => void;
+}
+
+/** All of it is judged like the rest. */
+interface Exercise {
+  /** Keys that are made and used once at every gateway, as many as one remembers: those that come later take the place of these. */
+  readonly keys: number;
+  /** Requests as fast as they are answered: what the runtime keeps of each grows until as much is let go as comes. */
+  readonly requests: number;
 }
 
 const GATEWAYS = 3;
@@ -46,8 +55,8 @@ const ROUTES_EVERY_MS = 3_000;
 const LOOK_EVERY_MS = 1_000;
 const STOOD_STILL_MS = 600;
 const PROGRESS_EVERY_MS = 30_000;
-const PROGRESS_EVERY = 20_000;
-/** Requests that are under way together while the platform is exercised. */
+/** Keys that are made, and requests that are under way, together before anything changes. */
+const KEYS_AT_ONCE = 25;
 const AT_ONCE = 200;
 
 /** Runs it. */
@@ -55,7 +64,7 @@ export async function runSoak(options: SoakOptions): Promise<SoakResult> {
   await using main = await Upstream.start();
   await using spare = await Upstream.start();
   await using system = await SoakSystem.start({ gateway: options.gateway, gateways: GATEWAYS, settings: options.settings });
-  if (options.exerciseRequests > 0) await system.exerciseKv();
+  if (options.exercise) await system.exerciseKv();
   // Waited for here: what it needs is stopped when this returns.
   return await new Run(options, system, { main, spare }).run();
 }
@@ -96,20 +105,26 @@ class Run {
     const tenants: Tenant[] = [];
     for (let at = 0; at < TENANTS; at += 1)
       tenants.push(await Tenant.settle(`tenant-${at}`, { ...surroundings, random: this.#random.fork() }));
-    await this.#exercise(clients);
+    if (this.#options.exercise) await this.#exercise(clients, this.#options.exercise);
     await this.#during(clients, tenants, routes);
     await clients.finish();
     return this.#result();
   }
 
-  /** As fast as they are answered. Objects of the platform that are garbage are let go late: tens of thousands of requests until as many go as come. */
-  async #exercise(clients: Clients): Promise<void> {
-    const { exerciseRequests, progress } = this.#options;
+  async #exercise(clients: Clients, { keys, requests }: Exercise): Promise<void> {
+    const { progress } = this.#options;
     const over = new AbortController();
     const watching = this.#watchMachine(over.signal);
     try {
-      for (let left = exerciseRequests; left > 0; left -= AT_ONCE) {
-        if (left % PROGRESS_EVERY === 0) progress(`${left} requests to come before anything changes, until memory is what it stays at`);
+      progress(`before anything changes: ${keys} keys and ${requests} requests, until memory is what it stays at`);
+      const crowd = await this.#calls.change("POST", "/organizations", { name: "crowd" });
+      const organization: Organization = { id: String(crowd["id"]), isRunning: new Timeline(true) };
+      for (let left = keys; left > 0; left -= KEYS_AT_ONCE) {
+        await Promise.all(Array.from({ length: KEYS_AT_ONCE }, async () => clients.probe(await this.#keyOf(organization))));
+        await clients.finish();
+      }
+      progress(`${keys} keys made: ${this.#tally.line()}`);
+      for (let left = requests; left > 0; left -= AT_ONCE) {
         for (let sent = 0; sent < AT_ONCE; sent += 1) clients.sendAny();
         await clients.finish();
       }
@@ -117,6 +132,12 @@ class Run {
       over.abort();
       await watching;
     }
+  }
+
+  async #keyOf(organization: Organization): Promise<Key> {
+    const permissions = [...PERMISSIONS];
+    const made = await this.#calls.change("POST", `/organizations/${organization.id}/api_keys`, { name: "Crowd", permissions });
+    return newKey({ id: String(made["id"]), value: String(made["value"]), organization, permissions });
   }
 
   async #during(clients: Clients, tenants: readonly Tenant[], routes: RouteChanges): Promise<void> {
