@@ -11,7 +11,7 @@ export interface RequestContext {
   waitUntil(promise: Promise<unknown>): void;
 }
 
-/** Towards an upstream. */
+/** Towards an upstream. Like the platform's, it rejects and never throws. */
 export type Fetch = (url: string, init: RequestInit) => Promise<Response>;
 
 /** The outside, as the gateway sees it. */

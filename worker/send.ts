@@ -39,22 +39,18 @@ export function send(outgoing: UpstreamRequest, plan: RoutePlan, sending: Sendin
   const target = plan.upstreams.choose(sentAtMs, NONE);
   if (!target) throw new UpstreamFault("upstream_misconfigured");
   if (outgoing.body) return sendOnce(outgoing, outgoing.body, target, plan);
-  return sending.deadlines.meet(callOf(target, outgoing), { ms: plan.firstByteMs, sentAtMs }, sending.context, {
-    answered: (answer) => {
-      noteAnswer(target);
-      return answer;
+  return sending.deadlines.meet(
+    target.fetch(target.base + outgoing.target, outgoing.init),
+    { ms: plan.firstByteMs, sentAtMs },
+    sending.context,
+    {
+      answered: (answer) => {
+        noteAnswer(target);
+        return answer;
+      },
+      unanswered: (rest) => new Unanswered(() => answerOf(rest, outgoing, plan, sending, target)),
     },
-    unanswered: (rest) => new Unanswered(() => answerOf(rest, outgoing, plan, sending, target)),
-  });
-}
-
-/** What throws at once has failed like what rejects later. */
-function callOf(target: Target, outgoing: UpstreamRequest): Promise<Response> {
-  try {
-    return target.fetch(target.base + outgoing.target, outgoing.init);
-  } catch (error) {
-    return Promise.reject(error);
-  }
+  );
 }
 
 async function answerOf(
@@ -103,7 +99,7 @@ async function sendAgain(outgoing: UpstreamRequest, plan: RoutePlan, { now }: Se
     if (!target) break;
     tried.push(target);
     try {
-      const answer = await withDeadline(callOf(target, outgoing), firstByteMs);
+      const answer = await withDeadline(target.fetch(target.base + outgoing.target, outgoing.init), firstByteMs);
       noteAnswer(target);
       return answer;
     } catch (another) {

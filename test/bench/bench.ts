@@ -216,7 +216,7 @@ async function main(): Promise<void> {
   const tell = (text: string) => isJson || console.log(text);
   using _output = workerdWithoutOutput();
   const { rows, subjects } = await rowsOf(isQuick, (count) =>
-    tell(`Measuring ${count} things ${isQuick ? "quickly" : "thoroughly: about nine minutes"} …\n`),
+    tell(`Measuring ${count} things ${isQuick ? "quickly" : "thoroughly: about twelve minutes"} …\n`),
   );
   tell(tableText(rows, subjects));
   if (!isQuick) {

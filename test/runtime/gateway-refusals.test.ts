@@ -37,8 +37,9 @@ const AMBIGUOUS: Refused = { status: 400, code: "ambiguous_path", challenge: 'er
 async function expectRefused(gateway: ObservedGateway, response: Response, expected: Refused): Promise<Json> {
   const body: Json = await response.json();
   const logged = JSON.parse(gateway.logLines.at(-1) ?? "{}") as Json;
-  expect({ status: response.status, code: body["code"], reason: logged["reason"] }).toEqual({
+  expect({ status: response.status, logged: logged["status"], code: body["code"], reason: logged["reason"] }).toEqual({
     status: expected.status,
+    logged: expected.status,
     code: expected.code,
     reason: expected.reason ?? expected.code,
   });

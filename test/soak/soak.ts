@@ -10,7 +10,7 @@ import { LONG } from "./settings.ts";
 
 const USAGE = `npm run soak -- [options]
 
-  --minutes N   how long (default 30)
+  --minutes N   how long (default 30), after some eight in which memory fills
   --rate N      requests a second, beside those that look at what has just changed (default 120)
   --seed N      the choices of an earlier run, which named its seed; what happens at the same moment is the machine's choice
   --gateway X   'shipped'; 'ttl60', which believes for a minute what it has read, or 'leaking': both must be found out`;

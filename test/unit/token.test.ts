@@ -63,6 +63,16 @@ describe("a token", () => {
     );
   });
 
+  it("is forged with any one character of its id changed, those of the tag included, and the checksum made to fit", () => {
+    const { token, tokenId } = generateToken({ prefix: "pc", environment: "live", cell: 3 }, keys, ports);
+    const from = token.indexOf(tokenId);
+    for (let at = from; at < from + tokenId.length; at += 1) {
+      const other = token[at] === "x" ? "y" : "x";
+      const forged = withChecksum((token.slice(0, at) + other + token.slice(at + 1)).slice(0, -6));
+      expect(parseToken(forged, "pc", keys, hmacSha256), `character ${at - from}`).toBe("forged_token");
+    }
+  });
+
   it("cannot be turned from test into live", () => {
     const { token } = generateToken({ prefix: "pc", environment: "test", cell: 1 }, keys, ports);
     const dressed = withChecksum(token.replace("_test_", "_live_").slice(0, -6));
