@@ -6,7 +6,7 @@ export function reportOf(result: SoakResult): string {
   const { tally, changes, faults, limits, memory, brokenChains } = result;
   const refused = faultsOf(result);
   const lines = [
-    `${tally.requests} requests in ${result.seconds} s, ${changes.acknowledged} changes (${changes.repeated} answers said to send one again), seed ${result.seed}`,
+    `${tally.requests} requests in all, ${changes.acknowledged} changes (${changes.repeated} answers said to send one again); ${result.seconds} s with changes and faults, seed ${result.seed}`,
     "",
     "answers",
     ...sorted(tally.outcomes).map(([outcome, times]) => `  ${String(times).padStart(8)}  ${outcome}`),
