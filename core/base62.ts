@@ -6,7 +6,7 @@
 /** The digits by value, 0 to 61; their order is that of ASCII. */
 export const BASE62_ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 
-/** Fills the array with cryptographically secure random bytes; as `crypto.getRandomValues` does. */
+/** Fills the array with cryptographically secure random bytes, as `crypto.getRandomValues` does. */
 export type RandomBytes = (target: Uint8Array) => Uint8Array;
 
 /** Largest multiple of 62 a byte can hold: bytes at or above it are thrown away, or "0" to "7" would come up more often. */

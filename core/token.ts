@@ -104,9 +104,9 @@ export function parseToken(
 function hasRightTag(text: string, headLength: number, key: Uint8Array, hmacSha256: HmacSha256): boolean {
   const tagAt = headLength + 2 + RANDOM_LENGTH;
   const mac = hmacSha256(key, text.slice(0, tagAt));
-  // Both are looked at whatever the first one says.
-  const isFirst = isBase62OfInteger(text, tagAt, WORD_LENGTH, wordAt(mac, 0));
-  return isBase62OfInteger(text, tagAt + WORD_LENGTH, WORD_LENGTH, wordAt(mac, 4)) && isFirst;
+  // Both halves are looked at whatever the first one says.
+  const isFirstHalfRight = isBase62OfInteger(text, tagAt, WORD_LENGTH, wordAt(mac, 0));
+  return isBase62OfInteger(text, tagAt + WORD_LENGTH, WORD_LENGTH, wordAt(mac, 4)) && isFirstHalfRight;
 }
 
 /** How a token is shown after its creation: enough to recognise it, useless to use it. */

@@ -1,3 +1,5 @@
+/** How long the calls of one request take. */
+
 /** One thing that takes time, in ms since the epoch; without an end as long as it goes on. */
 interface Span {
   readonly name: string;
@@ -5,6 +7,7 @@ interface Span {
   toMs?: number;
 }
 
+/** The end of what nobody wants to know the duration of. */
 const NOT_NOTED = () => {};
 
 /** Durations of one request's calls, for the log and the Server-Timing header. In production the clock moves only at I/O, so these are I/O times. */

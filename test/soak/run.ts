@@ -111,6 +111,7 @@ class Run {
     return this.#result();
   }
 
+  /** Has gateways and runtime take the memory that they take, before anything changes. */
   async #exercise(clients: Clients, { keys, requests }: Exercise): Promise<void> {
     const { progress } = this.#options;
     const over = new AbortController();
