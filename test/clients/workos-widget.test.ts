@@ -70,7 +70,9 @@ function show(scope: "organization" | "user", authToken: string | (() => Promise
 }
 
 const click = async (role: string, name: string) => browser.user.click(await browser.screen.findByRole(role, { name }));
-const rowNames = () => browser.screen.queryAllByRole("row").flatMap((row) => /^(.*?)pc_live/.exec(row.textContent ?? "")?.[1] ?? []);
+/** Those behind an open dialog, too, which hides them from assistive technology, and so from `getByRole`. */
+const rowNames = () =>
+  browser.screen.queryAllByRole("row", { hidden: true }).flatMap((row) => /^(.*?)pc_live/.exec(row.textContent ?? "")?.[1] ?? []);
 const see = (what: readonly string[]) => browser.testing.waitFor(() => expect(rowNames()).toEqual(what));
 const statusAtGateway = async (key: string) =>
   (await page.outside(new URL("/orders", system.gateway), { headers: { Authorization: `Bearer ${key}` } })).status;
