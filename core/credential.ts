@@ -27,8 +27,8 @@ type DecodeBase64 = (text: string) => string | undefined;
 /** Characters; a longer header cannot hold a key of ours and is not looked at. */
 export const CREDENTIAL_HEADER_LENGTH_MAX = 512;
 
-/** RFC 9110 section 11.4: scheme, one or more spaces, and here a single word. The platform has trimmed the value. */
-const SCHEME_AND_WORD = /^([A-Za-z][A-Za-z0-9-]*) +([^\s,]+)$/;
+const SPACE = 32;
+const NOT_ONE_WORD = /[\s,]/;
 const SCHEME_AND_MORE_WORDS = /^(?:bearer|basic) [^,]*,/i;
 
 const NONE: Credential = { kind: "none" };
@@ -46,11 +46,15 @@ function fromXApiKey(value: string): Credential {
   return value.includes(",") ? MULTIPLE : presented("x-api-key", value);
 }
 
+/** RFC 9110 section 11.4: scheme, one or more spaces, and here a single word. The platform has trimmed the value. */
 function fromAuthorization(value: string, decodeBase64: DecodeBase64): Credential {
   if (value.length > CREDENTIAL_HEADER_LENGTH_MAX) return MALFORMED;
-  const [, scheme, word] = SCHEME_AND_WORD.exec(value) ?? [];
-  if (scheme === undefined || word === undefined) return SCHEME_AND_MORE_WORDS.test(value) ? MULTIPLE : MALFORMED;
-  switch (scheme.toLowerCase()) {
+  const schemeLength = value.indexOf(" ");
+  let wordAt = schemeLength + 1;
+  while (value.charCodeAt(wordAt) === SPACE) wordAt += 1;
+  const word = value.slice(wordAt);
+  if (schemeLength < 0 || NOT_ONE_WORD.test(word)) return SCHEME_AND_MORE_WORDS.test(value) ? MULTIPLE : MALFORMED;
+  switch (value.slice(0, schemeLength).toLowerCase()) {
     case "bearer":
       return presented("bearer", word);
     case "basic":

@@ -2,16 +2,17 @@
 import { bytesToHex } from "@noble/hashes/utils.js";
 import type { RandomBytes } from "./base62.ts";
 
-/** Bytes of one name. */
-const LENGTH = 16;
-/** Bytes that are drawn together: asking for a few costs as much as asking for many. */
-const DRAWN = 256 * LENGTH;
+/** Hexadecimal digits of one name. */
+const LENGTH = 32;
+/** Bytes that are drawn and written down together: asking for a few costs as much as asking for many. */
+const DRAWN = 4_096;
 
 /** One isolate's names for requests. */
 export class RequestIds {
   readonly #randomBytes: RandomBytes;
   readonly #drawn = new Uint8Array(DRAWN);
-  #at = DRAWN;
+  #hex = "";
+  #at = 0;
 
   constructor(randomBytes: RandomBytes) {
     this.#randomBytes = randomBytes;
@@ -19,12 +20,12 @@ export class RequestIds {
 
   /** `req_` and 128 random bits in hexadecimal: nothing to guess, nothing to count. */
   next(): string {
-    if (this.#at === DRAWN) {
-      this.#randomBytes(this.#drawn);
+    if (this.#at === this.#hex.length) {
+      this.#hex = bytesToHex(this.#randomBytes(this.#drawn));
       this.#at = 0;
     }
     const from = this.#at;
     this.#at += LENGTH;
-    return `req_${bytesToHex(this.#drawn.subarray(from, this.#at))}`;
+    return `req_${this.#hex.slice(from, this.#at)}`;
   }
 }

@@ -23,10 +23,10 @@ interface RefusalContext {
 
 /** What is the same each time. */
 interface Prepared {
-  readonly status: number;
   /** The problem as JSON text, up to where the request's own members begin. */
   readonly bodyHead: string;
-  /** The platform copies these faster than it reads the same from a plain object. */
+  /** Status and headers: the platform copies another response's faster than it reads the same from a plain object. */
+  readonly head: Response;
   readonly headers: Headers;
 }
 
@@ -35,14 +35,14 @@ const PREPARED = Object.fromEntries(Object.entries(TOLD).map(([reason, told]) =>
 
 /** The response for a refusal. `HEAD` gets no body (RFC 9110 section 9.3.2). */
 export function refusalResponse(reason: Reason, context: RefusalContext): Response {
-  const { status, bodyHead, headers } = PREPARED[reason];
+  const { bodyHead, head, headers } = PREPARED[reason];
   const body =
     context.method === "HEAD"
       ? null
       : `${bodyHead},"request_id":"${context.requestId}"${missingMembers(context.missing)}${excludedMember(context.excluded)}${violatedMember(context.limits)}}`;
   // Set before they are copied: a look at a response's own headers makes another object of the platform.
   headers.set("Portcullis-Request-Id", context.requestId);
-  const response = new Response(body, { status, headers });
+  const response = new Response(body, head);
   if (context.missing) response.headers.set("WWW-Authenticate", challengeOf(TOLD.insufficient_scope, context.missing.permissions));
   if (context.limits) for (const [name, value] of Object.entries(context.limits.headers)) response.headers.set(name, value);
   return response;
@@ -55,7 +55,8 @@ function prepare(told: Told): Prepared {
   if (told.allow !== undefined) headers.set("Allow", told.allow);
   if (told.status === 503) headers.set("Retry-After", RETRY_AFTER_S);
   headers.set("Proxy-Status", `${PROXY};error=${told.proxyError ?? proxyErrorOf(told.status)};details="${told.code}"`);
-  return { status: told.status, bodyHead: JSON.stringify(problemOf(told)).slice(0, -1), headers };
+  const head = new Response(null, { status: told.status, headers });
+  return { bodyHead: JSON.stringify(problemOf(told)).slice(0, -1), head, headers: head.headers };
 }
 
 /** RFC 9209 section 2.3: all answers that are the gateway's own say so, and why. */
