@@ -21,7 +21,8 @@ export class RequestIds {
   /** `req_` and 128 random bits in hexadecimal: nothing to guess, nothing to count. */
   next(): string {
     if (this.#at === this.#hex.length) {
-      this.#hex = bytesToHex(this.#randomBytes(this.#drawn));
+      this.#randomBytes(this.#drawn);
+      this.#hex = bytesToHex(this.#drawn);
       this.#at = 0;
     }
     const from = this.#at;

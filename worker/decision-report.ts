@@ -21,8 +21,8 @@ interface Circumstances {
 export function decisionLine(decision: Decision, { requestId, method, status, ms, traceId }: Circumstances): string {
   const { basis, record, route } = decision;
   const isRefused = "reason" in decision;
-  // Put together by hand: this is on the path of every request, and all but the cause are words of our own, or have nothing to escape, as methods
-  // (tokens, RFC 9110 section 5.6.2) have.
+  // Put together by hand: this is on the path of every request, and what is not escaped has nothing to escape. The words are our own, and a method is
+  // one of those that the platform knows: of any other it lets no request in.
   let line = `{"event":"decision","request_id":"${requestId}","outcome":"${isRefused ? "deny" : "allow"}"`;
   if (isRefused) line += `,"reason":"${decision.reason}"`;
   if (isRefused && decision.cause !== undefined) line += `,"cause":${JSON.stringify(decision.cause)}`;

@@ -27,6 +27,7 @@ interface Prepared {
   readonly bodyHead: string;
   /** Status and headers: the platform copies another response's faster than it reads the same from a plain object. */
   readonly head: Response;
+  /** Those of `head`: to look them up there makes another object of the platform. */
   readonly headers: Headers;
 }
 

@@ -174,6 +174,10 @@ describe("a target", () => {
     ["of a version nobody knows", `GET /orders HTTP/2.0\r\n${HOST}${KEY}\r\n`, [400], []],
     ["of a method nobody knows", `GETT /orders HTTP/1.1\r\n${HOST}${KEY}\r\n`, [501], []],
     ["of a method in small letters", `get /orders HTTP/1.1\r\n${HOST}${KEY}\r\n`, [501], []],
+    // Such a one would end the text that it stands in, in the log.
+    ["of a method with a quotation mark", `G"ET /orders HTTP/1.1\r\n${HOST}${KEY}\r\n`, [400], []],
+    ["of a method with a backslash", `G\\ET /orders HTTP/1.1\r\n${HOST}${KEY}\r\n`, [400], []],
+    ["of a method with a control character", `G\u0001ET /orders HTTP/1.1\r\n${HOST}${KEY}\r\n`, [400], []],
   ])("%s", (...said) => expectAsSaid(said));
 });
 

@@ -64,6 +64,17 @@ function flipped(text: string, fromEnd: number): string {
   return text.slice(0, at) + (text[at] === "0" ? "1" : "0") + text.slice(at + 1);
 }
 
+it("each refusal has an id of its own, whatever else is refused for the same reason before it is read", async () => {
+  const gateway = observeGateway();
+  const [first, second] = [await gateway.get("/orders", "hello"), await gateway.get("/orders", "hello")];
+  const ids = gateway.logLines.map((line) => (JSON.parse(line) as Json)["request_id"]);
+  expect(new Set(ids).size).toBe(2);
+  for (const [at, response] of [first, second].entries()) {
+    expect(response.headers.get("portcullis-request-id")).toBe(ids[at]);
+    expect(((await response.json()) as Json)["request_id"]).toBe(ids[at]);
+  }
+});
+
 describe("a malformed or made-up credential is refused without touching KV or a Durable Object:", () => {
   const cases: readonly [string, () => HeadersInit, Refused][] = [
     ["no key at all", () => bearer("hello"), MALFORMED_TOKEN],

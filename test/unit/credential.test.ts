@@ -27,6 +27,14 @@ test.each([
   "BearerKEY",
   "Bearer\tKEY",
   "Bearer KEY KEY",
+  "Bearer KEY\tKEY",
+  "Bearer \tKEY",
+  "Bearer KEY\u00a0KEY",
+  "Bearer ",
+  "Basic ",
+  " Bearer KEY",
+  "Bearer,KEY KEY",
+  "BAS\u0130C KEY",
   "Digest KEY",
   "Token KEY",
   'Digest username="a", realm="b"',
@@ -37,6 +45,8 @@ test.each([
 test.each([
   ["Bearer A, Bearer B", null],
   ["Bearer A,Bearer A", null],
+  ["Bearer  A, B", null],
+  ["basic A,", null],
   ["Bearer A", "A"],
   ["Digest A", "A"],
   ["", ""],
@@ -65,6 +75,20 @@ test("what is too long is not looked at", () => {
     [null, `${long},`],
   ] as const)
     expect(readCredential(authorization, xApiKey, notCalled)).toEqual(refused("malformed_credential"));
+});
+
+test("a key is one word behind the scheme, whatever else there is", () => {
+  const piece = fc.constantFrom("Bearer", "bEARER", "basic", " ", "  ", "\t", "\u00a0", "\n", ",", "KEY", "a:b", "\u0130", "-", "9");
+  fc.assert(
+    fc.property(fc.array(piece, { maxLength: 6 }), (pieces) => {
+      const value = pieces.join("");
+      const word = /^bearer +([^\s,]+)$/i.exec(value)?.[1];
+      const found = read(value);
+      if (word !== undefined) expect(found).toEqual(bearer(word));
+      else expect(found).not.toMatchObject({ place: "bearer" });
+    }),
+    { numRuns: 2_000 },
+  );
 });
 
 test("never throws", () => {
