@@ -2,7 +2,7 @@ import { cloudflareTest } from "@cloudflare/vitest-plugin";
 import { defineConfig } from "vitest/config";
 
 /** Only against hanging for ever: no test asserts a time, and machines may be busy. */
-const PATIENT = { testTimeout: 120_000, hookTimeout: 120_000 } as const;
+const PATIENT = { testTimeout: 120_000, hookTimeout: 120_000, expect: { poll: { timeout: 60_000 } } } as const;
 
 function projectOf(name: string) {
   return { test: { name, include: [`test/${name}/**/*.test.ts`], ...PATIENT } };

@@ -20,6 +20,9 @@ export const SHORT_LEASES = {
   CALLER_REQUESTS_PER_MINUTE: "1000000",
 } as const;
 
+/** For tests in which nothing is revoked: however long the machine stands still, isolates know what they know. */
+export const LONG_LEASES = { EDGE_LEASE_MS: "5000", REPLICA_LEASE_MS: "30000" } as const;
+
 interface TestSystemOptions {
   readonly stateDirectory?: string;
   readonly settings?: Readonly<Record<string, string>>;

@@ -1,7 +1,5 @@
 /** Everything that is measured, on one workerd: the gateway as shipped, one that counts, and the bare Workers to compare with. */
 import { randomBytes } from "node:crypto";
-import { once } from "node:events";
-import net, { type AddressInfo } from "node:net";
 import path from "node:path";
 import { convertV4MiniflareOptions, Log, LogLevel, Miniflare } from "miniflare";
 import { unstable_getMiniflareWorkerOptions as workerOptionsOf } from "wrangler";
@@ -9,6 +7,7 @@ import { hmacSha256 } from "../../core/digest.ts";
 import { RequestIds } from "../../core/request-id.ts";
 import { generateToken } from "../../core/token.ts";
 import { callApi } from "../../local/api-client.ts";
+import { freePort } from "../../local/free-ports.ts";
 import { bundle } from "../../local/platform.ts";
 import { makeSecrets } from "../../local/secrets.ts";
 import { exampleRoutes, firstAdminKey, seed } from "../../local/seed.ts";
@@ -171,13 +170,4 @@ function forgedKey(): string {
     hmacSha256,
   };
   return generateToken({ prefix: "pc", environment: "live", cell: 0 }, tagKeys, ports).token;
-}
-
-/** A port that nobody listens on: the bare Workers and the routes must know the upstream's before it starts. */
-async function freePort(): Promise<number> {
-  const probe = net.createServer().listen(0, "127.0.0.1");
-  await once(probe, "listening");
-  const { port } = probe.address() as AddressInfo;
-  await new Promise((resolve) => probe.close(resolve));
-  return port;
 }

@@ -11,7 +11,7 @@ import { Client, fetch as undiciFetch, FormData } from "undici";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { WebSocket, WebSocketServer } from "ws";
 import { callApi } from "../../local/api-client.ts";
-import { startTestSystem, type TestSystem } from "../system.ts";
+import { LONG_LEASES, startTestSystem, type TestSystem } from "../system.ts";
 
 const MIB = 1_048_576;
 const LARGE = 64 * MIB;
@@ -24,7 +24,7 @@ let authorization: string;
 let serve: (request: IncomingMessage, response: ServerResponse) => void;
 
 beforeAll(async () => {
-  system = await startTestSystem();
+  system = await startTestSystem({ settings: LONG_LEASES });
   upstream = http.createServer((request, response) => serve(request, response)).listen(0, "127.0.0.1");
   sockets = new WebSocketServer({ server: upstream, handleProtocols: (offered) => [...offered].at(-1) ?? false });
   await once(upstream, "listening");

@@ -1,6 +1,6 @@
 /** The ways to the origin: directly, through nginx where it is installed, and through the gateway. */
 import { callApi } from "../../local/api-client.ts";
-import { startTestSystem } from "../system.ts";
+import { LONG_LEASES, startTestSystem } from "../system.ts";
 import { CASES, type Case } from "./cases.ts";
 import { exchange } from "./client.ts";
 import type { Outcome } from "./differences.ts";
@@ -20,7 +20,7 @@ export interface Ways extends AsyncDisposable {
 export async function startWays(): Promise<Ways> {
   const running = new AsyncDisposableStack();
   const origin = running.use(await Origin.start(CASES.map(({ answer }) => answer)));
-  const system = running.use(await startTestSystem());
+  const system = running.use(await startTestSystem({ settings: LONG_LEASES }));
   const nginx = isNginxInstalled ? running.use(await startNginx(origin.port)) : undefined;
   const route = {
     name: "all",

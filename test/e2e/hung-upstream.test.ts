@@ -5,7 +5,7 @@ import type { AddressInfo } from "node:net";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { callApi } from "../../local/api-client.ts";
 import { TICK_MS } from "../../worker/answer-deadlines.ts";
-import { startTestSystem, type TestSystem } from "../system.ts";
+import { LONG_LEASES, startTestSystem, type TestSystem } from "../system.ts";
 
 /** Longer than a tick, so that timers come from it. */
 const FIRST_BYTE_MS = TICK_MS + 2_000;
@@ -17,7 +17,7 @@ let upstream: http.Server;
 let key: string;
 
 beforeAll(async () => {
-  system = await startTestSystem();
+  system = await startTestSystem({ settings: LONG_LEASES });
   upstream = http.createServer((request, response) => void (request.url === "/answers" && response.end("ok"))).listen(0, "127.0.0.1");
   await once(upstream, "listening");
   const { port } = upstream.address() as AddressInfo;

@@ -9,7 +9,7 @@ import { text } from "node:stream/consumers";
 import { decodeJwt } from "jose";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { callApi } from "../../local/api-client.ts";
-import { startTestSystem, type TestSystem } from "../system.ts";
+import { LONG_LEASES, startTestSystem, type TestSystem } from "../system.ts";
 
 const HOST = "Host: gateway.example\r\n";
 /** Stands for the header with the key, which may use every route but `admin`. */
@@ -23,7 +23,7 @@ let reached: string[] = [];
 let headersReached: http.IncomingHttpHeaders[] = [];
 
 beforeAll(async () => {
-  system = await startTestSystem();
+  system = await startTestSystem({ settings: LONG_LEASES });
   upstream = http
     .createServer((request, response) => {
       headersReached.push(request.headers);

@@ -7,6 +7,7 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { freePort } from "../../local/free-ports.ts";
 
 const PROJECT = path.resolve(import.meta.dirname, "../..");
 const PARTS = ["core", "platform", "worker", "control-plane", "sdk", "example-api", "local", "cli", "package.json", "wrangler.toml"];
@@ -163,20 +164,9 @@ describe("npm start", () => {
   });
 });
 
+/** Different ones, for programs that must be told theirs. */
 async function freePorts(count: number): Promise<string[]> {
-  const probes = await Promise.all(
-    Array.from({ length: count }, async () => {
-      const probe = net.createServer().listen(0, "127.0.0.1");
-      await once(probe, "listening");
-      return probe;
-    }),
-  );
-  return Promise.all(
-    probes.map(async (probe) => {
-      const { port } = probe.address() as AddressInfo;
-      probe.close();
-      await once(probe, "close");
-      return String(port);
-    }),
-  );
+  const chosen = new Set<string>();
+  while (chosen.size < count) chosen.add(String(await freePort()));
+  return [...chosen];
 }

@@ -4,7 +4,7 @@ import http, { type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { callApi } from "../../local/api-client.ts";
-import { startTestSystem, type TestSystem } from "../system.ts";
+import { LONG_LEASES, startTestSystem, type TestSystem } from "../system.ts";
 
 let system: TestSystem;
 let upstream: http.Server;
@@ -13,7 +13,7 @@ let key: string;
 let serve: (request: IncomingMessage, response: ServerResponse) => void;
 
 beforeAll(async () => {
-  system = await startTestSystem();
+  system = await startTestSystem({ settings: LONG_LEASES });
   upstream = http.createServer((request, response) => serve(request, response)).listen(0, "127.0.0.1");
   await once(upstream, "listening");
   const { port } = upstream.address() as AddressInfo;

@@ -14,7 +14,7 @@ import { generateToken, obfuscateToken } from "../../core/token.ts";
 import { healKv, kvFaults } from "./faulty-kv.ts";
 import { callControlPlane, install, tokenIdOf, type Installation, type IssuedKey, type Json } from "./installation.ts";
 import { envelope, newId, replyOf } from "./ledger-commands.ts";
-import { observeGateway } from "./observed-gateway.ts";
+import { decided, observeGateway } from "./observed-gateway.ts";
 import { drainOutbox, publishedRecord } from "./outbox.ts";
 
 const CELLS = Number(env.CELLS);
@@ -76,7 +76,7 @@ async function latestFloors(organization: string): Promise<string[]> {
 
 async function statuses(gateway: ReturnType<typeof observeGateway>, of: readonly IssuedKey[]): Promise<number[]> {
   const answered: number[] = [];
-  for (const { value } of of) answered.push((await gateway.get("/orders", value)).status);
+  for (const { value } of of) answered.push((await decided(gateway, "/orders", value)).status);
   return answered;
 }
 
