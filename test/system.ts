@@ -20,7 +20,7 @@ export const SHORT_LEASES = {
   CALLER_REQUESTS_PER_MINUTE: "1000000",
 } as const;
 
-/** For tests in which nothing is revoked: however long the machine stands still, isolates know what they know. */
+/** For tests in which nothing is revoked: a machine that stands still for a moment takes nothing from isolates that they must ask for again. */
 export const LONG_LEASES = { EDGE_LEASE_MS: "5000", REPLICA_LEASE_MS: "30000" } as const;
 
 interface TestSystemOptions {

@@ -4,13 +4,13 @@ import { expect } from "vitest";
 import { recordName } from "../../core/record.ts";
 import { kvFaults } from "./faulty-kv.ts";
 import { tokenIdOf, type IssuedKey } from "./installation.ts";
-import { decided, observeGateway, type ObservedGateway } from "./observed-gateway.ts";
+import { observeGateway, type ObservedGateway } from "./observed-gateway.ts";
 import { drainOutboxes, publishedRecord } from "./outbox.ts";
 
 /** A gateway that has accepted the key and remembers it. */
 export async function gatewayThatKnows(key: IssuedKey, path: string): Promise<ObservedGateway> {
   const gateway = observeGateway();
-  expect((await decided(gateway, path, key.value)).status).toBe(200);
+  expect((await gateway.get(path, key.value)).status).toBe(200);
   return gateway;
 }
 
@@ -31,7 +31,7 @@ export async function expectAtOnce({ key, path, make, expected }: Change): Promi
   kvFaults.putsRefused = true;
   await make();
   for (const gateway of [warm, observeGateway()]) {
-    const response = await decided(gateway, path, key.value);
+    const response = await gateway.get(path, key.value);
     expect({ status: response.status, reason: reasonOf(gateway) }).toEqual(expected);
   }
   expect(await env.KEYS.get(recordName(tokenIdOf(key)))).toBe(before);
